@@ -1,0 +1,142 @@
+"""The words that describe a neuron, and the three rules they stand for: charge, fire, reset.
+
+The rules are elementwise and know no time axis; the reference, the registered operator and the hand-derived gradient
+all go through them, so that there is one place where a neuron is defined.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from spikeformers.errors import ConfigError
+from spikeformers.ops.surrogate import Surrogate
+
+Fire = Literal["binary", "ternary", "integer"]
+Output = Literal["spikes", "normalised", "membrane"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dynamics:
+    """One neuron of the LIF family, in the words of SpikingJelly.
+
+    Charge, with k = 1/tau (k = 0 for the integrate-and-fire neuron, tau = inf):
+        decay_input:      H = V + (X - (V - v_reset)) k        (tau = inf: H = V + X)
+        no decay_input:   H = V - (V - v_reset) k + X
+    Fire:
+        binary:  S = 1 where H >= v_threshold, else 0
+        ternary: S = 1 where H >= v_threshold, -1 where H <= -v_threshold, else 0
+        integer: S = round(clamp(H / v_threshold, 0, levels)), halves to even (I-LIF, SpikeYOLO 2024; SFA, E-SpikeFormer 2025)
+    Reset:
+        hard (v_reset a number): V = (1 - |S|) H + |S| v_reset        soft (v_reset None): V = H - S reset_by
+
+    Args:
+        tau: membrane time constant in time steps, > 1 for a leak below one; `math.inf` is the integrate-and-fire neuron.
+        v_threshold: firing threshold.
+        v_reset: potential after a spike and at rest; None for the soft reset (rest is 0).
+        decay_input: whether the input current is divided by tau too.
+        detach_reset: whether the reset carries no gradient.
+        surrogate: gradient of the binary and ternary firing; the integer one is straight-through, 1 on [0, levels].
+        fire: firing rule.
+        levels: largest integer of the integer rule.
+        output: what leaves the neuron: "spikes"; "normalised", S / levels; "membrane", ReLU(H), an analog value whose
+            spikes only drive the reset (PLIAF of Spikeformer, Li et al. 2022).
+        reset_by: what a soft reset subtracts for each spike; None takes v_threshold (they differ in DSR, Meng et al. 2022).
+
+    Raises:
+        ConfigError: a value outside its range, or words that contradict each other.
+    """
+
+    tau: float = 2.0
+    v_threshold: float = 1.0
+    v_reset: float | None = 0.0
+    decay_input: bool = True
+    detach_reset: bool = True
+    surrogate: Surrogate = field(default_factory=Surrogate)
+    fire: Fire = "binary"
+    levels: int = 4
+    output: Output = "spikes"
+    reset_by: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.tau >= 1:
+            raise ConfigError(f"tau must be at least 1 time step (math.inf for no leak), got {self.tau}.")
+        if not (self.v_threshold > 0 and math.isfinite(self.v_threshold)):
+            raise ConfigError(f"v_threshold must be a positive number, got {self.v_threshold}.")
+        if self.fire not in get_args(Fire):
+            raise ConfigError(f"fire must be one of {', '.join(get_args(Fire))}, got {self.fire!r}.")
+        if self.output not in get_args(Output):
+            raise ConfigError(f"output must be one of {', '.join(get_args(Output))}, got {self.output!r}.")
+        if self.levels < 1:
+            raise ConfigError(f"levels must be at least 1, got {self.levels}.")
+        if self.fire == "integer" and self.v_reset is not None:
+            raise ConfigError("integer firing subtracts what it fires: set v_reset=None.")
+        if self.output == "normalised" and self.fire != "integer":
+            raise ConfigError("output='normalised' divides integers by levels: set fire='integer'.")
+        if self.reset_by is not None and self.v_reset is not None:
+            raise ConfigError("reset_by belongs to the soft reset: set v_reset=None.")
+
+    @property
+    def rest(self) -> float:
+        """Membrane potential before the first time step."""
+        return 0.0 if self.v_reset is None else self.v_reset
+
+    @property
+    def reset_amount(self) -> float:
+        """What a soft reset subtracts for each spike."""
+        return self.v_threshold if self.reset_by is None else self.reset_by
+
+
+def charge(x: Tensor, v: Tensor | float, dynamics: Dynamics, inverse_tau: Tensor | None = None) -> Tensor:
+    """Membrane potential H before firing, from the current x and the potential v; a learned 1/tau replaces tau."""
+    above_rest = v - dynamics.rest if dynamics.rest else v
+    if inverse_tau is not None:
+        leak = (x - above_rest if dynamics.decay_input else -above_rest) * inverse_tau
+        return v + leak if dynamics.decay_input else v + leak + x
+    if math.isinf(dynamics.tau):
+        return v + x
+    if dynamics.decay_input:
+        return v + (x - above_rest) / dynamics.tau
+    return v - above_rest / dynamics.tau + x
+
+
+def fire(h: Tensor, dynamics: Dynamics) -> Tensor:
+    """Spikes S of the membrane potential h, in h's dtype, without gradient; smooth when the surrogate is."""
+    theta, surrogate = dynamics.v_threshold, dynamics.surrogate
+    if dynamics.fire == "integer":
+        counts = (h / theta).clamp(0, dynamics.levels)
+        return counts if surrogate.smooth else counts.round()
+    if surrogate.smooth:
+        spikes = surrogate.primitive(h - theta)
+        return spikes if dynamics.fire == "binary" else spikes - surrogate.primitive(-h - theta)
+    spikes = (h >= theta).to(h.dtype)
+    return spikes if dynamics.fire == "binary" else spikes - (h <= -theta).to(h.dtype)
+
+
+def fire_derivative(h: Tensor, dynamics: Dynamics) -> Tensor:
+    """dS/dH: the surrogate gradient at the threshold, at both thresholds, or straight-through between the levels."""
+    theta, surrogate = dynamics.v_threshold, dynamics.surrogate
+    if dynamics.fire == "integer":
+        return ((h >= 0) & (h <= theta * dynamics.levels)).to(h.dtype) / theta
+    slope = surrogate.derivative(h - theta)
+    return slope if dynamics.fire == "binary" else slope + surrogate.derivative(-h - theta)
+
+
+def reset(h: Tensor, spikes: Tensor, dynamics: Dynamics) -> Tensor:
+    """Membrane potential V after firing."""
+    if dynamics.v_reset is None:
+        return h - spikes * dynamics.reset_amount
+    fired = spikes.abs() if dynamics.fire == "ternary" else spikes
+    kept = (1 - fired) * h
+    return kept + fired * dynamics.v_reset if dynamics.v_reset else kept
+
+
+def emit(h: Tensor, spikes: Tensor, dynamics: Dynamics) -> Tensor:
+    """What leaves the neuron."""
+    if dynamics.output == "membrane":
+        return torch.relu(h)
+    return spikes / dynamics.levels if dynamics.output == "normalised" else spikes

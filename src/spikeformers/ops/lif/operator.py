@@ -1,0 +1,86 @@
+"""`torch.ops.spikeformers.lif`: the LIF family as one registered operator, with fake and autograd rules.
+
+The forward pass keeps only the membrane potentials H, and keeps them only when a gradient will be asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeformers.ops.lif.adjoint import lif_adjoint
+from spikeformers.ops.lif.dynamics import Dynamics, Fire, Output, charge, emit, fire, reset
+from spikeformers.ops.surrogate import Surrogate
+
+Words = tuple[float, float, float | None, bool, bool, str, float, bool, str, int, str, float | None]
+
+
+def words_of(dynamics: Dynamics) -> Words:
+    """The dynamics as the plain values an operator schema can carry."""
+    d, s = dynamics, dynamics.surrogate
+    return (
+        d.tau, d.v_threshold, d.v_reset, d.decay_input, d.detach_reset, s.name, s.slope, s.smooth,
+        d.fire, d.levels, d.output, d.reset_by,
+    )  # fmt: skip
+
+
+def dynamics_of(
+    tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
+    surrogate: str, alpha: float, smooth: bool, fire: Fire, levels: int, output: Output, reset_by: float | None,
+) -> Dynamics:  # fmt: skip
+    """The dynamics `words_of` came from."""
+    return Dynamics(
+        tau=tau, v_threshold=v_threshold, v_reset=v_reset, decay_input=decay_input, detach_reset=detach_reset,
+        surrogate=Surrogate(surrogate, alpha, smooth), fire=fire, levels=levels, output=output, reset_by=reset_by,
+    )  # fmt: skip
+
+
+@torch.library.custom_op("spikeformers::lif", mutates_args=())
+def lif_operator(
+    x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool,
+    tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
+    surrogate: str, alpha: float, smooth: bool, fire_rule: str, levels: int, output: str, reset_by: float | None,
+) -> tuple[Tensor, Tensor, list[Tensor]]:  # fmt: skip
+    """Output [T, ...], last membrane potential [...], and the T potentials H [...] before firing (none if not kept)."""
+    dynamics = dynamics_of(
+        tau, v_threshold, v_reset, decay_input, detach_reset, surrogate, alpha, smooth, fire_rule, levels, output, reset_by,
+    )  # type: ignore[arg-type]  # fmt: skip
+    out = torch.empty_like(x)
+    kept: list[Tensor] = []
+    potential: Tensor | float = dynamics.rest if v is None else v
+    for t in range(x.shape[0]):
+        h = charge(x[t], potential, dynamics, inverse_tau)
+        spikes = fire(h, dynamics)
+        out[t] = emit(h, spikes, dynamics)
+        potential = reset(h, spikes, dynamics)
+        if keep_h:
+            kept.append(h)
+    assert isinstance(potential, Tensor)
+    return out, potential, kept
+
+
+@lif_operator.register_fake
+def _fake(x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool, *words: Any) -> Any:
+    return torch.empty_like(x), torch.empty_like(x[0]), [torch.empty_like(x_t) for x_t in x] if keep_h else []
+
+
+def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, list[Tensor]]) -> None:
+    x, v, inverse_tau, keep_h, *words = inputs
+    ctx.dynamics = dynamics_of(*words)
+    # x is needed for the gradient of 1/tau alone.
+    ctx.save_for_backward(x if inverse_tau is not None else None, v, inverse_tau, *output[2])
+    ctx.keep_h = keep_h
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx: Any, grad_out: Tensor | None, grad_v: Tensor | None, grad_h: Any) -> tuple[Any, ...]:
+    if not ctx.keep_h:
+        raise RuntimeError("spikeformers::lif ran with keep_h=False: its gradient was not prepared for.")
+    x, v, inverse_tau, *h = ctx.saved_tensors
+    grad_x, grad_state, grad_k = lif_adjoint(grad_out, grad_v, x, v, h, ctx.dynamics, inverse_tau)
+    return (grad_x, None if v is None else grad_state, grad_k, None, *[None] * 12)
+
+
+lif_operator.register_autograd(_backward, setup_context=_setup_context)
