@@ -45,8 +45,8 @@ bench: $(STAMP) ## run every script in benchmarks/
 	    found=yes; echo "== $$script"; $(BIN)/python "$$script" || exit 1; \
 	done; [ -n "$$found" ] || echo "There are no benchmarks yet: benchmarks/ holds no Python script."
 
-clean: ## remove what was made here, the environment .venv included
-	rm -rf .venv build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## remove what was made here, except your runs/ and the environment
+	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt $(VENV)/bin/python
