@@ -101,7 +101,9 @@ class Surrogate:
     def __post_init__(self) -> None:
         if self.name not in SURROGATES:
             known = ", ".join(SURROGATES)
-            raise UnknownNameError(f"no surrogate gradient {self.name!r}.{suggest(self.name, SURROGATES)} Known: {known}.")
+            raise UnknownNameError(
+                f"no surrogate gradient {self.name!r}.{suggest(self.name, SURROGATES)} Known: {known}."
+            )
         if self.alpha is None:
             object.__setattr__(self, "alpha", SURROGATES[self.name].default_alpha)
         elif not (self.alpha > 0 and math.isfinite(self.alpha)):

@@ -30,12 +30,13 @@ class Dynamics:
     Fire:
         binary:  S = 1 where H >= v_threshold, else 0
         ternary: S = 1 where H >= v_threshold, -1 where H <= -v_threshold, else 0
-        integer: S = round(clamp(H / v_threshold, 0, levels)), halves to even (I-LIF, SpikeYOLO 2024; SFA, E-SpikeFormer 2025)
+        integer: S = round(clamp(H / v_threshold, 0, levels)), halves to even
+                 (I-LIF, SpikeYOLO 2024; SFA, E-SpikeFormer 2025)
     Reset:
         hard (v_reset a number): V = (1 - |S|) H + |S| v_reset        soft (v_reset None): V = H - S reset_by
 
     Args:
-        tau: membrane time constant in time steps, > 1 for a leak below one; `math.inf` is the integrate-and-fire neuron.
+        tau: membrane time constant in time steps, at least 1; `math.inf` is the integrate-and-fire neuron.
         v_threshold: firing threshold.
         v_reset: potential after a spike and at rest; None for the soft reset (rest is 0).
         decay_input: whether the input current is divided by tau too.
@@ -45,7 +46,7 @@ class Dynamics:
         levels: largest integer of the integer rule.
         output: what leaves the neuron: "spikes"; "normalised", S / levels; "membrane", ReLU(H), an analog value whose
             spikes only drive the reset (PLIAF of Spikeformer, Li et al. 2022).
-        reset_by: what a soft reset subtracts for each spike; None takes v_threshold (they differ in DSR, Meng et al. 2022).
+        reset_by: what a soft reset subtracts for each spike; None takes v_threshold (DSR, Meng et al. 2022, differs).
 
     Raises:
         ConfigError: a value outside its range, or words that contradict each other.

@@ -30,7 +30,9 @@ def lif(
     """
     dynamics = Dynamics() if dynamics is None else dynamics
     if x.dim() == 0 or x.shape[0] == 0 or not x.is_floating_point():
-        raise InputError(f"a neuron takes a floating point current [T, ...] with T >= 1, got {x.dtype} {list(x.shape)}.")
+        raise InputError(
+            f"a neuron takes a floating point current [T, ...] with T >= 1, got {x.dtype} {list(x.shape)}."
+        )
     if v is not None and (v.shape != x.shape[1:] or v.dtype != x.dtype):
         raise InputError(
             f"the membrane potential must be {x.dtype} {list(x.shape[1:])} for a current {list(x.shape)}, "

@@ -5,7 +5,7 @@ The forward pass keeps only the membrane potentials H, and keeps them only when 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -28,12 +28,13 @@ def words_of(dynamics: Dynamics) -> Words:
 
 def dynamics_of(
     tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
-    surrogate: str, alpha: float, smooth: bool, fire: Fire, levels: int, output: Output, reset_by: float | None,
+    surrogate: str, alpha: float, smooth: bool, fire_rule: str, levels: int, output: str, reset_by: float | None,
 ) -> Dynamics:  # fmt: skip
     """The dynamics `words_of` came from."""
     return Dynamics(
         tau=tau, v_threshold=v_threshold, v_reset=v_reset, decay_input=decay_input, detach_reset=detach_reset,
-        surrogate=Surrogate(surrogate, alpha, smooth), fire=fire, levels=levels, output=output, reset_by=reset_by,
+        surrogate=Surrogate(surrogate, alpha, smooth), fire=cast(Fire, fire_rule), levels=levels,
+        output=cast(Output, output), reset_by=reset_by,
     )  # fmt: skip
 
 
@@ -45,8 +46,9 @@ def lif_operator(
 ) -> tuple[Tensor, Tensor, list[Tensor]]:  # fmt: skip
     """Output [T, ...], last membrane potential [...], and the T potentials H [...] before firing (none if not kept)."""
     dynamics = dynamics_of(
-        tau, v_threshold, v_reset, decay_input, detach_reset, surrogate, alpha, smooth, fire_rule, levels, output, reset_by,
-    )  # type: ignore[arg-type]  # fmt: skip
+        tau, v_threshold, v_reset, decay_input, detach_reset,
+        surrogate, alpha, smooth, fire_rule, levels, output, reset_by,
+    )  # fmt: skip
     out = torch.empty_like(x)
     kept: list[Tensor] = []
     potential: Tensor | float = dynamics.rest if v is None else v

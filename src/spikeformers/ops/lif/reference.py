@@ -43,7 +43,7 @@ def lif_reference(
     outputs = []
     for x_t in x:
         h = charge(x_t, potential, dynamics, inverse_tau)
-        spikes = _Fire.apply(h, dynamics)
+        spikes: Tensor = _Fire.apply(h, dynamics)  # type: ignore[no-untyped-call]
         outputs.append(emit(h, spikes, dynamics))
         potential = reset(h, spikes.detach() if dynamics.detach_reset else spikes, dynamics)
     assert isinstance(potential, Tensor)
