@@ -1,0 +1,166 @@
+'''One catalogue file: a TOML file that describes the models of one family.
+
+    family = "spikformer"                # every model's name starts with it
+    builds = "package.module:Class"      # a class whose `Config` takes the words of `config`
+    system = "spikformer"                # optional: the word of `convert.load_official`; the family if absent
+    licence_note = "..."                 # optional
+
+    [paper]                              # optional: title, authors, venue, year, arxiv, url, bibtex
+    [config]                             # optional: configuration words all models share
+    [variants.cifar]                     # optional: words all models of one released form share
+
+    [models."spikformer_4_384.cifar10"]  # the data set follows the dot
+    variant = "cifar"                    # optional: the form this model starts from
+    config = { dim = 384, depth = 4 }    # its own words
+    parameters = 9_324_730               # trainable values
+    published = [{ value = 95.19, source = "paper, table" }]   # optional; also metric, time_steps, image_size
+    notes = ["..."]                      # optional
+    uncertain = ["heads"]                # optional: words nobody published
+
+A model's configuration is [config], then its variant, then its own `config`; where two give a word, the later wins.
+'''
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from spikeformers.catalog.records import Paper, Record, Result, Variant
+from spikeformers.catalog.tables import checked, read_toml, strings
+from spikeformers.errors import ConfigError, suggest
+
+_NAME = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
+_BUILDS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_INPUT_WORDS = ("time_steps", "in_channels", "image_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """The content of one catalogue file."""
+
+    records: tuple[Record, ...]
+    variants: tuple[Variant, ...]
+
+
+def read_family(path: str | os.PathLike[str]) -> Family:
+    """Read one catalogue file.
+
+    Raises:
+        ConfigError: naming file, table and key, and what was expected there.
+    """
+    table = checked(
+        read_toml(path),
+        str(path),
+        required={"family": str, "builds": str, "models": dict},
+        optional={"system": str, "licence_note": str, "paper": dict, "config": dict, "variants": dict},
+    )
+    if not _BUILDS.fullmatch(table["builds"]):
+        raise ConfigError(f'{path}: \'builds\' must read "package.module:Class", found {table["builds"]!r}.')
+    variants = {name: _variant(name, words, table, path) for name, words in table.get("variants", {}).items()}
+    paper = _paper(table.get("paper", {}), f"{path} [paper]")
+    records = tuple(
+        _record(name, entry, table, variants, paper, f"{path} [models.{name!r}]")
+        for name, entry in table["models"].items()
+    )
+    return Family(records=records, variants=tuple(variants.values()))
+
+
+def _variant(name: str, words: object, table: dict[str, Any], path: str | os.PathLike[str]) -> Variant:
+    if not isinstance(words, dict):
+        raise ConfigError(f"{path} [variants]: {name!r} must be a table of configuration words, found {words!r}.")
+    return Variant(
+        system=table.get("system", table["family"]),
+        name=name,
+        builds=table["builds"],
+        config=_plain({**table.get("config", {}), **words}),
+    )
+
+
+def _record(
+    name: str, entry: object, table: dict[str, Any], variants: dict[str, Variant], paper: Paper, where: str
+) -> Record:
+    fields = checked(
+        entry,
+        where,
+        required={"config": dict, "parameters": int},
+        optional={"variant": str, "published": list, "notes": list, "uncertain": list},
+    )
+    if not (_NAME.fullmatch(name) and name.startswith(table["family"] + "_")):
+        raise ConfigError(
+            f"{where}: a model is named {table['family']}_<depth>_<width>.<dataset>, in small letters and digits."
+        )
+    variant = fields.get("variant", "")
+    if variant and variant not in variants:
+        raise ConfigError(f"{where}: the file has no [variants.{variant}].{suggest(variant, variants)}")
+    start = variants[variant].config if variant else table.get("config", {})
+    config = _plain({**start, **fields["config"]})
+    _check_input_words(config, where)
+    return Record(
+        name=name,
+        family=table["family"],
+        system=table.get("system", table["family"]),
+        variant=variant,
+        builds=table["builds"],
+        config=config,
+        parameters=fields["parameters"],
+        time_steps=config["time_steps"],
+        input=(config["in_channels"], *config["image_size"]),
+        dataset=name.partition(".")[2],
+        published=tuple(_result(item, config, f"{where} published") for item in fields.get("published", [])),
+        paper=paper,
+        licence_note=table.get("licence_note", ""),
+        notes=strings(fields.get("notes", []), f"{where} notes"),
+        uncertain=strings(fields.get("uncertain", []), f"{where} uncertain"),
+    )
+
+
+def _check_input_words(config: dict[str, Any], where: str) -> None:
+    for word in _INPUT_WORDS:
+        if word not in config:
+            raise ConfigError(f"{where}: the configuration lacks {word!r}, which every model needs.")
+    checked(
+        {"time_steps": config["time_steps"], "in_channels": config["in_channels"]},
+        f"{where} config",
+        required={"time_steps": int, "in_channels": int},
+        optional={},
+    )
+    _size(config["image_size"], f"{where} config")
+
+
+def _result(item: object, config: dict[str, Any], where: str) -> Result:
+    fields = checked(
+        item,
+        where,
+        required={"value": float, "source": str},
+        optional={"metric": str, "time_steps": int, "image_size": list},
+    )
+    return Result(
+        metric=fields.get("metric", "top-1"),
+        value=float(fields["value"]),
+        time_steps=fields.get("time_steps", config["time_steps"]),
+        image_size=_size(fields.get("image_size", config["image_size"]), where),
+        source=fields["source"],
+    )
+
+
+def _paper(table: object, where: str) -> Paper:
+    text = dict.fromkeys(("title", "venue", "arxiv", "url", "bibtex"), str)
+    fields = checked(table, where, required={}, optional={**text, "authors": list, "year": int})
+    return Paper(
+        **{key: fields[key].strip() for key in text if key in fields},
+        authors=strings(fields.get("authors", []), f"{where} authors"),
+        year=fields.get("year"),
+    )
+
+
+def _size(value: object, where: str) -> tuple[int, int]:
+    if isinstance(value, (list, tuple)) and len(value) == 2 and all(type(side) is int for side in value):
+        return value[0], value[1]
+    raise ConfigError(f"{where}: 'image_size' must be [height, width], found {value!r}.")
+
+
+def _plain(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the words with tuples for lists, so that a record cannot be changed through them."""
+    return {word: tuple(value) if isinstance(value, list) else value for word, value in config.items()}
