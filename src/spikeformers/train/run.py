@@ -1,0 +1,84 @@
+"""A finished or interrupted run, opened for use: its model and where that model comes from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from spikeformers.errors import CheckpointError
+from spikeformers.models import SpikingModel, load, read_header
+from spikeformers.train.directory import RunDirectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provenance:
+    """Where a trained model comes from and how its inputs were normalised: part of each checkpoint's header."""
+
+    recipe: dict[str, Any]
+    dataset: str
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]  # per channel, of pixels in 0 .. 1
+    std: tuple[float, ...]
+    epoch: int
+    accuracy: float  # on the test images after that epoch
+    seed: int
+    versions: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, texts and lists, ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedRun:
+    """A trained model in eval mode, the checkpoint it was read from and its provenance."""
+
+    model: SpikingModel
+    provenance: Provenance
+    checkpoint: Path
+
+
+def load_run(path: str | Path, *, which: Literal["best", "last"] = "best") -> LoadedRun:
+    """Load the model of a run directory, or of one checkpoint file that `fit` wrote.
+
+    Args:
+        which: the checkpoint to take from a directory; for a file it does not matter.
+
+    Raises:
+        CheckpointError: nothing there, no run there, a damaged file, or a checkpoint that training did not write.
+    """
+    checkpoint = _find(Path(path), which)
+    return LoadedRun(model=load(checkpoint), provenance=read_provenance(checkpoint), checkpoint=checkpoint)
+
+
+def read_provenance(checkpoint: Path) -> Provenance:
+    """Read the provenance that `fit` stores in a checkpoint, without its tensors.
+
+    Raises:
+        CheckpointError: the file is damaged, or holds a model that was not saved by training.
+    """
+    stored = read_header(checkpoint).provenance
+    missing = [field.name for field in fields(Provenance) if field.name not in stored]
+    if missing:
+        raise CheckpointError(
+            f"{checkpoint} holds a model but not how it was trained ({', '.join(missing)} missing from its "
+            f"provenance). Expected a checkpoint written by training; `spikeformers.models.load` reads the bare model."
+        )
+    known = {field.name: stored[field.name] for field in fields(Provenance)}
+    lists = {word: tuple(known[word]) for word in ("classes", "mean", "std")}
+    return Provenance(**{**known, **lists})
+
+
+def _find(path: Path, which: Literal["best", "last"]) -> Path:
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise CheckpointError(f"There is no run directory or checkpoint at {path}.")
+    directory = RunDirectory(path)
+    checkpoint = directory.best if which == "best" else directory.last
+    if checkpoint.exists():
+        return checkpoint
+    if directory.recipe.exists():
+        raise CheckpointError(f"The run in {path} has no {checkpoint.name}: no epoch was completed. Train it again.")
+    raise CheckpointError(f"{path} is not a run directory: expected {checkpoint.name} in it, as training writes.")

@@ -1,0 +1,188 @@
+"""Training: it learns, repeats bit for bit, keeps what it made and stops with a reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from spikeformers.data import Dataset, batches
+from spikeformers.errors import ConfigError, UnknownNameError
+from spikeformers.train import loop
+from spikeformers.train.directory import RunDirectory
+from spikeformers.train.errors import TrainingError
+from spikeformers.train.evaluate import evaluate
+from spikeformers.train.loop import fit
+from spikeformers.train.recipe import Recipe, load_recipe
+from spikeformers.train.result import EpochDone, Event, RunFinished, RunStarted, StepDone
+from spikeformers.train.run import load_run
+from spikeformers.train.state import TrainingState
+
+pytestmark = pytest.mark.usefixtures("digits")
+
+
+def test_learns_and_leaves_a_complete_run(tmp_path: Path, recipe: Recipe) -> None:
+    result = fit(recipe, out=tmp_path / "run", epochs=6, seed=3)
+    assert result.best_accuracy > 0.7  # ten classes: chance is 0.1
+    assert result.epochs[-1].train_loss < result.epochs[0].train_loss - 0.3
+    directory = RunDirectory(tmp_path / "run")
+    assert directory.read_log() == result.epochs
+    assert json.loads(directory.result.read_text()) == result.to_dict()
+    ran = load_recipe(directory.recipe)
+    assert (ran.seed, ran.schedule.epochs, ran.optimizer) == (3, 6, recipe.optimizer)
+    accuracies = [epoch.test_accuracy for epoch in result.epochs]
+    assert result.best_accuracy == max(accuracies)
+    assert result.best_epoch == 1 + accuracies.index(max(accuracies))
+    assert result.last_accuracy == accuracies[-1]
+    assert (result.dataset, result.model_name, result.seed) == ("digits", "spikformer_2_64.digits", 3)
+
+
+def test_a_run_repeats_bit_for_bit_whatever_the_callers_random_state(tmp_path: Path, recipe: Recipe) -> None:
+    first = fit(recipe, out=tmp_path / "first")
+    torch.manual_seed(99)
+    torch.rand(5)
+    before = torch.get_rng_state()
+    second = fit(recipe, out=tmp_path / "second")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert without_times(first.to_dict()) == without_times(second.to_dict())
+    for which in ("last", "best"):
+        one, two = load_run(tmp_path / "first", which=which), load_run(tmp_path / "second", which=which)
+        assert one.provenance == two.provenance
+        weights, others = one.model.state_dict(), two.model.state_dict()
+        assert weights.keys() == others.keys()
+        assert all(torch.equal(weights[key], others[key]) for key in weights)
+    other = fit(recipe, out=tmp_path / "other", seed=1)
+    assert other.epochs[0].train_loss != first.epochs[0].train_loss
+
+
+def test_the_last_checkpoint_is_the_model_in_memory(
+    tmp_path: Path, recipe: Recipe, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = keep_state(monkeypatch)
+    result = fit(recipe, out=tmp_path)
+    x, _ = next(iter(batches(digits.test, batch_size=40, mean=digits.mean, std=digits.std)))
+    run = load_run(tmp_path, which="last")
+    with torch.no_grad():
+        assert torch.equal(run.model(x), state[0].model.eval()(x))
+    again = evaluate(run.model, digits.test, batch_size=32, mean=run.provenance.mean, std=run.provenance.std)
+    assert (again.loss, again.accuracy) == (result.epochs[-1].test_loss, result.last_accuracy)
+
+
+def test_events_tell_the_run_in_order(tmp_path: Path, recipe: Recipe) -> None:
+    events: list[Event] = []
+    result = fit(recipe, out=tmp_path, watch=events.append)
+    kinds = [RunStarted, *[StepDone] * 10, EpochDone, *[StepDone] * 10, EpochDone, RunFinished]
+    assert [type(event) for event in events] == kinds
+    start, steps = events[0], [event for event in events if isinstance(event, StepDone)]
+    assert isinstance(start, RunStarted)
+    assert (start.train_samples, start.test_samples, start.steps_per_epoch) == (320, 120, 10)
+    assert start.parameters == result.parameters > 0
+    assert [(event.epoch, event.step) for event in steps] == [(e, s) for e in (1, 2) for s in range(1, 11)]
+    assert steps[2].learning_rate == pytest.approx(recipe.optimizer.lr)  # the warm-up takes 0.2 epochs, two steps
+    done = [event for event in events if isinstance(event, EpochDone)]
+    assert [event.log for event in done] == result.epochs
+    assert done[0].is_best
+
+
+def test_a_diverged_loss_stops_before_it_spoils_the_weights(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, original = keep_state(monkeypatch), loop.cross_entropy
+
+    def broken(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float) -> torch.Tensor:
+        loss = original(logits, labels, label_smoothing=label_smoothing)
+        return loss * float("nan") if state[0].step == 13 else loss
+
+    monkeypatch.setattr(loop, "cross_entropy", broken)
+    with pytest.raises(TrainingError, match=r"The loss is nan in epoch 2, step 4.*Lower the learning rate"):
+        fit(recipe, out=tmp_path)
+    assert all(parameter.isfinite().all() for parameter in state[0].model.parameters())
+    assert load_run(tmp_path, which="last").provenance.epoch == 1
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_an_absurd_learning_rate_diverges_with_a_reason(tmp_path: Path, recipe: Recipe) -> None:
+    absurd = replace(recipe, optimizer=replace(recipe.optimizer, lr=1e38))
+    with pytest.raises(TrainingError, match="training diverged"):
+        fit(absurd, out=tmp_path)
+
+
+@pytest.mark.parametrize("epochs_before", [0, 1])
+def test_a_full_disk_keeps_what_was_saved(
+    epochs_before: int, tmp_path: Path, recipe: Recipe, fill_disk: Callable[[], None]
+) -> None:
+    def watch(event: Event) -> None:
+        if isinstance(event, StepDone) and event.epoch == epochs_before + 1 and event.step == 10:
+            before.update({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+            fill_disk()
+
+    before: dict[str, bytes] = {}
+    with pytest.raises(TrainingError, match=r"last\.safetensors could not be written: No space left on device"):
+        fit(recipe, out=tmp_path, watch=watch)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert ("last.safetensors" in before) == (epochs_before == 1)
+    if epochs_before:
+        assert load_run(tmp_path, which="last").provenance.epoch == 1
+
+
+def test_ctrl_c_leaves_the_last_completed_epoch(tmp_path: Path, recipe: Recipe) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, StepDone) and event.epoch == 2:
+            raise KeyboardInterrupt
+
+    before = torch.get_rng_state()
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, out=tmp_path, watch=interrupt)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert load_run(tmp_path, which="last").provenance.epoch == 1
+    assert [epoch.epoch for epoch in RunDirectory(tmp_path).read_log()] == [1]
+
+
+def test_a_directory_with_a_run_is_refused_untouched_unless_overwritten(tmp_path: Path, recipe: Recipe) -> None:
+    fit(recipe, out=tmp_path, epochs=1)
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(TrainingError, match="already holds a run"):
+        fit(recipe, out=tmp_path, epochs=1)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert fit(recipe, out=tmp_path, epochs=1, seed=1, overwrite=True).seed == 1
+    assert load_run(tmp_path).provenance.seed == 1
+
+
+def test_a_recipe_that_cannot_work_is_refused_before_anything_is_written(tmp_path: Path, recipe: Recipe) -> None:
+    out = tmp_path / "run"
+    wrong_classes = replace(recipe.model, config={**recipe.model.config, "num_classes": 7})
+    with pytest.raises(ConfigError, match=r"model has 7 classes, the data set 'digits' has 10.*num_classes = 10"):
+        fit(replace(recipe, model=wrong_classes), out=out)
+    with pytest.raises(UnknownNameError, match="spikformer_2_64"):
+        fit(replace(recipe, model=replace(recipe.model, name="spikformer_2_46.digits")), out=out)
+    with pytest.raises(ConfigError, match="dept"):
+        fit(replace(recipe, model=replace(recipe.model, config={"dept": 1})), out=out)
+    with pytest.raises(UnknownNameError, match="digit"):
+        fit(replace(recipe, dataset="digit"), out=out)
+    with pytest.raises(ConfigError, match="epochs"):
+        fit(recipe, out=out, epochs=0)
+    assert not out.exists()
+
+
+def keep_state(monkeypatch: pytest.MonkeyPatch) -> list[TrainingState]:
+    """Return a list that gets the training state of the next `fit`."""
+    kept: list[TrainingState] = []
+    original = loop.initial_state
+
+    def initial_state(recipe: Recipe, device: str | torch.device) -> TrainingState:
+        kept.append(original(recipe, device))
+        return kept[0]
+
+    monkeypatch.setattr(loop, "initial_state", initial_state)
+    return kept
+
+
+def without_times(content: object) -> object:
+    """Return the result without what may differ: times, and where it lies."""
+    if isinstance(content, dict):
+        return {key: without_times(value) for key, value in content.items() if key not in ("seconds", "out")}
+    return [without_times(value) for value in content] if isinstance(content, list) else content

@@ -1,0 +1,125 @@
+"""Recipes: the packaged files, a user's own, and what is wrong with a broken one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spikeformers.errors import ConfigError, UnknownNameError
+from spikeformers.train.recipe import Recipe, load_recipe, recipe_names
+
+MINIMAL = """
+dataset = "digits"
+batch_size = 32
+[model]
+name = "spikformer_2_64.digits"
+[optimizer]
+lr = 1e-3
+[schedule]
+epochs = 4
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_packaged_recipe_loads_and_survives_json(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    assert recipe.name == name
+    assert recipe.description
+    copy = write(tmp_path / "recipe.json", json.dumps(recipe.to_dict()))
+    assert load_recipe(copy) == recipe
+
+
+def test_the_promised_recipes_are_packaged() -> None:
+    assert {"digits_spikformer", "digits_spikingformer", "fashion_mnist_spikformer"} <= set(recipe_names())
+
+
+def test_own_file_takes_its_name_from_the_path_and_defaults_for_the_rest(tmp_path: Path) -> None:
+    recipe = load_recipe(write(tmp_path / "mine.toml", MINIMAL))
+    assert (recipe.name, recipe.batch_size, recipe.schedule.epochs, recipe.seed) == ("mine", 32, 4, 0)
+    assert recipe.optimizer.betas == (0.9, 0.999)
+    assert recipe.augment.crop_padding == 0
+
+
+def test_overrides_reach_into_the_tables(tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.toml", MINIMAL)
+    recipe = load_recipe(path, seed=7, schedule={"warmup_epochs": 1}, model={"config": {"time_steps": 2}})
+    assert recipe.seed == 7
+    assert (recipe.schedule.epochs, recipe.schedule.warmup_epochs) == (4, 1.0)
+    assert recipe.model.name == "spikformer_2_64.digits"
+    assert recipe.model.config == {"time_steps": 2}
+    with pytest.raises(ConfigError, match=r"mine\.toml \(with seeed overridden\): unknown key 'seeed'.*'seed'"):
+        load_recipe(path, seeed=1)
+
+
+@pytest.mark.parametrize(
+    ("line", "replacement", "message"),
+    [
+        ("lr = 1e-3", "lerning_rate = 1e-3", r"\[optimizer\]: unknown key 'lerning_rate'.*Known keys: lr"),
+        ("epochs = 4", "epochs = 4\nwarmup_epoch = 1", r"\[schedule\]: unknown key 'warmup_epoch'.*'warmup_epochs'"),
+        ("batch_size = 32", "batchsize = 32", r"unknown key 'batchsize'. Did you mean 'batch_size'"),
+        ("batch_size = 32", "", r"the key 'batch_size' is missing"),
+        ("batch_size = 32", "batch_size = 32.0", r"batch_size must be a whole number, got 32.0"),
+        ("batch_size = 32", "batch_size = true", r"batch_size must be a whole number, got True"),
+        ("batch_size = 32", "batch_size = 0", r"batch_size must be >= 1, got 0"),
+        ("batch_size = 32", "batch_size = 32\nseed = -1", r"seed must be >= 0"),
+        ("batch_size = 32", "batch_size = 32\nlabel_smoothing = 1.0", r"label_smoothing must be in \[0, 1\)"),
+        ("batch_size = 32", "batch_size = 32\naugment = 3", r"augment must be a table, got 3"),
+        ("lr = 1e-3", 'lr = "fast"', r"optimizer.lr must be a finite number, got 'fast'"),
+        ("lr = 1e-3", "lr = nan", r"optimizer.lr must be a finite number"),
+        ("lr = 1e-3", "lr = -1", r"\[optimizer\]: lr must be > 0"),
+        ("lr = 1e-3", "lr = 1\nbetas = [0.9]", r"optimizer.betas must be a list of 2 values"),
+        ("lr = 1e-3", "lr = 1\nbetas = [0.9, 'x']", r"optimizer.betas\[1\] must be a finite number"),
+        ("lr = 1e-3", "lr = 1\nbetas = [0.9, 1.0]", r"betas must be two numbers"),
+        ("epochs = 4", "epochs = 4\nwarmup_epochs = 4", r"warmup_epochs must be >= 0 and below epochs \(4\)"),
+        ("epochs = 4", "epochs = 0", r"epochs must be >= 1"),
+        ('name = "spikformer_2_64.digits"', "name = 3", r"model.name must be a text in quotes, got 3"),
+        ('name = "spikformer_2_64.digits"', 'name = "x"\nconfig = 3', r"model.config must be a table"),
+        ("epochs = 4", "epochs = ", r"cannot be parsed: .*line 9"),
+    ],
+)
+def test_a_broken_recipe_is_an_error_that_names_file_and_key(
+    line: str, replacement: str, message: str, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "broken.toml", MINIMAL.replace(line, replacement))
+    with pytest.raises(ConfigError, match=r"(?s)broken\.toml.*" + message):
+        load_recipe(path)
+
+
+def test_unknown_recipes_offer_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'digits_spikformer'"):
+        load_recipe("digit_spikformer")
+    with pytest.raises(UnknownNameError, match="There is no recipe file"):
+        load_recipe(tmp_path / "absent.toml")
+
+
+def test_unreadable_files_are_errors(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.toml"
+    folder.mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_recipe(folder)
+    (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_recipe(tmp_path / "binary.toml")
+    with pytest.raises(ConfigError, match="must hold one table"):
+        load_recipe(write(tmp_path / "list.json", "[1]"))
+
+
+def test_fewer_epochs_shrink_the_warm_up_and_more_keep_it() -> None:
+    words = load_recipe("digits_spikformer", schedule={"epochs": 20, "warmup_epochs": 2}).schedule
+    assert words.with_epochs(5).warmup_epochs == 0.5
+    assert words.with_epochs(40).warmup_epochs == 2
+    with pytest.raises(ConfigError, match="epochs must be >= 1, got 0"):
+        words.with_epochs(0)
+
+
+def test_a_recipe_is_frozen() -> None:
+    recipe: Recipe = load_recipe("digits_spikformer")
+    with pytest.raises(AttributeError):
+        recipe.seed = 3  # type: ignore[misc]
