@@ -1,0 +1,111 @@
+"""A user's own image files as the tensor a model predicts from."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from spikeformers.errors import DataError
+
+MODES = {1: "L", 3: "RGB"}  # Pillow's words for grey and colour, by number of channels
+
+
+def load_images(
+    paths: Sequence[str | os.PathLike[str]], *, channels: int, image_size: tuple[int, int]
+) -> Tensor:
+    """Read PNG, JPEG and .npy files as uint8 images `[N, channels, *image_size]`.
+
+    Colour becomes grey (ITU-R 601 luma) or grey colour as `channels` asks; transparent parts become black.
+    Images of another size are stretched to `image_size` (height, width), bilinear with antialiasing. A .npy file
+    holds one image `[H, W]`, `[C, H, W]` or `[H, W, C]`: uint8, or float from 0 to 1.
+
+    Raises:
+        DataError: no path at all, a file that is missing, damaged or of another kind, or `channels` neither 1
+            nor 3.
+    """
+    if channels not in MODES:
+        raise DataError(
+            f"Image files have 1 channel (grey) or 3 (colour), but the model takes {channels}. "
+            "A model of event frames cannot predict from image files."
+        )
+    if not paths:
+        raise DataError("No image file was given. Name at least one PNG, JPEG or .npy file.")
+    return torch.stack([_load(Path(path), MODES[channels], image_size) for path in paths])
+
+
+def _load(path: Path, mode: str, image_size: tuple[int, int]) -> Tensor:
+    image = (_read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path)).convert(mode)
+    height, width = image_size
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(image)).view(height, width, -1).permute(2, 0, 1)
+
+
+def _read_picture(path: Path) -> Image.Image:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=("PNG", "JPEG")) as image:
+                # Cameras store how they were held beside the pixels instead of turning them.
+                upright = ImageOps.exif_transpose(image)
+    except Exception as error:  # decoders meet damaged files with errors of many kinds, and document none of them
+        raise _unreadable(path, "PNG or JPEG image", error) from error
+    return _to_eight_bits(upright)
+
+
+def _to_eight_bits(image: Image.Image) -> Image.Image:
+    """Scale 16-bit grey, which Pillow would clip, and lay transparency on black, which it would ignore."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
+    return image
+
+
+def _read_npy(path: Path) -> Image.Image:
+    try:
+        # Mapped, not read: a header that claims more than the file holds is refused before memory is taken.
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+    except Exception as error:  # as above: a damaged header is parsed as Python and fails in many ways
+        raise _unreadable(path, ".npy file of numbers", error) from error
+    if array.ndim == 3 and array.shape[0] in MODES:
+        array = np.moveaxis(array, 0, -1)
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 3)):
+        raise DataError(
+            f"{path}: expected one image of shape [H, W], [C, H, W] or [H, W, C] with 1 or 3 channels, found "
+            f"{list(array.shape)}. Save each image as a file of its own."
+        )
+    return Image.fromarray(np.ascontiguousarray(_to_pixels(array, path)))
+
+
+def _to_pixels(array: NDArray[Any], path: Path) -> NDArray[np.uint8]:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind != "f":
+        raise DataError(f"{path}: expected uint8, or float from 0 to 1; found {array.dtype}. Convert it.")
+    if not np.isfinite(array).all():
+        raise DataError(f"{path}: holds NaN or infinite values. Pixels must be numbers from 0 to 1.")
+    if array.min() < 0 or array.max() > 1:
+        raise DataError(
+            f"{path}: float pixels must lie from 0 to 1, found {array.min():g} to {array.max():g}. "
+            "Scale them, or save them as uint8."
+        )
+    pixels: NDArray[np.uint8] = np.rint(array * 255).astype(np.uint8)
+    return pixels
+
+
+def _unreadable(path: Path, expected: str, error: Exception) -> DataError:
+    if isinstance(error, FileNotFoundError):
+        return DataError(f"{path}: there is no such file. Check the path.")
+    return DataError(f"{path}: not a readable {expected} ({error}). Save it again as PNG, JPEG or .npy.")

@@ -1,0 +1,60 @@
+"""Which data sets there are: a name for each, and the function that loads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from spikeformers.data.dataset import Dataset
+from spikeformers.data.digits import load_digits
+from spikeformers.data.mnist import load_fashion_mnist, load_mnist
+from spikeformers.errors import ConfigError, UnknownNameError, suggest
+
+Loader = Callable[[Path | None], Dataset]
+"""Takes the directory the user named, or None, and returns the data set."""
+
+_LOADERS: dict[str, Loader] = {
+    "digits": load_digits,
+    "fashion_mnist": load_fashion_mnist,
+    "mnist": load_mnist,
+}
+
+
+def dataset_names() -> list[str]:
+    """Return the names `load_dataset` knows, sorted."""
+    return sorted(_LOADERS)
+
+
+def load_dataset(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+    """Load a data set by its name; capitals do not matter, and `-` may stand for `_`.
+
+    Args:
+        data_dir: where its files lie. Without it, the place its installer uses is tried.
+
+    Raises:
+        UnknownNameError: no data set has this name.
+        DataError: its files are missing, incomplete or damaged; the message says how to get them.
+    """
+    loader = _LOADERS.get(_key(name))
+    if loader is None:
+        raise UnknownNameError(
+            f"There is no data set '{name}'.{suggest(_key(name), _LOADERS)} Known are: "
+            f"{', '.join(dataset_names())}; register_dataset adds one of your own."
+        )
+    return loader(None if data_dir is None else Path(data_dir))
+
+
+def register_dataset(name: str, loader: Loader) -> None:
+    """Make `load_dataset(name)` call `loader(data_dir)`.
+
+    Raises:
+        ConfigError: the name is taken.
+    """
+    if _key(name) in _LOADERS:
+        raise ConfigError(f"There is a data set '{_key(name)}' already. Register yours under another name.")
+    _LOADERS[_key(name)] = loader
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("-", "_")

@@ -1,0 +1,51 @@
+"""Makers of small files in the formats the package reads."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
+
+
+def _idx_bytes(array: np.ndarray) -> bytes:
+    code = IDX_CODES[array.dtype.str[1:]]
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, code, array.ndim, *array.shape)
+    return header + array.astype(array.dtype.newbyteorder(">")).tobytes()
+
+
+@pytest.fixture(scope="session")
+def idx_bytes() -> Callable[[np.ndarray], bytes]:
+    return _idx_bytes
+
+
+@pytest.fixture(scope="session")
+def write_mnist() -> Callable[..., Path]:
+    """Write four small files as MNIST has them: 12 training and 5 test images, labels 0, 1, 2, ..."""
+
+    def write(folder: Path, *, compress: bool = False, **replaced: np.ndarray) -> Path:
+        random = np.random.default_rng(0)
+        arrays = {
+            "train-images-idx3-ubyte": random.integers(0, 256, (12, 28, 28)).astype(np.uint8),
+            "train-labels-idx1-ubyte": (np.arange(12) % 10).astype(np.uint8),
+            "t10k-images-idx3-ubyte": random.integers(0, 256, (5, 28, 28)).astype(np.uint8),
+            "t10k-labels-idx1-ubyte": np.arange(5, dtype=np.uint8),
+        }
+        short = {"train_images": 0, "train_labels": 1, "test_images": 2, "test_labels": 3}
+        for word, array in replaced.items():
+            arrays[list(arrays)[short[word]]] = array
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, array in arrays.items():
+            content = _idx_bytes(array)
+            if compress:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            else:
+                (folder / name).write_bytes(content)
+        return folder
+
+    return write

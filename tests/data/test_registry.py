@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from spikeformers.data import Dataset, dataset_names, load_dataset, register_dataset, registry
+from spikeformers.errors import ConfigError, UnknownNameError
+
+
+@pytest.fixture(autouse=True)
+def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "_LOADERS", dict(registry._LOADERS))
+
+
+def test_names_are_sorted() -> None:
+    assert dataset_names() == ["digits", "fashion_mnist", "mnist"]
+
+
+@pytest.mark.parametrize("name", ["digits", "Digits", "DIGITS"])
+def test_capitals_do_not_matter(name: str) -> None:
+    assert load_dataset(name).name == "digits"
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"no data set 'digit'. Did you mean 'digits'.*Known are: digits, "):
+        load_dataset("digit")
+
+
+def test_a_loader_of_the_users_own_is_called_with_the_directory(tmp_path: Path) -> None:
+    asked: list[Path | None] = []
+
+    def load(data_dir: Path | None) -> Dataset:
+        asked.append(data_dir)
+        return registry.load_digits(None)
+
+    register_dataset("My-Digits", load)
+    assert "my_digits" in dataset_names()
+    load_dataset("my_digits")
+    load_dataset("my-digits", str(tmp_path))
+    assert asked == [None, tmp_path]
+
+
+@pytest.mark.parametrize("name", ["digits", "Fashion-MNIST"])
+def test_a_taken_name_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"already. Register yours under another name"):
+        register_dataset(name, registry.load_digits)
