@@ -1,0 +1,53 @@
+"""The `spikeformers` command: every command is a typed function in a file of its own under `commands/`.
+
+Nothing heavy is imported before a command is known to need it: help, `list` and `info` answer without torch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from spikeformers.errors import SpikeformersError
+
+INTERRUPTED = 130  # 128 + SIGINT and 128 + SIGPIPE: what a shell reports for a program that died of the signal
+BROKEN_PIPE = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; this is the `spikeformers` entry point.
+
+    Args:
+        argv: Words after the program's name; those of the process by default.
+
+    Returns:
+        0 when the command did its work, 1 after an error the user can act on, 2 after a word that is not understood,
+        130 after Ctrl-C.
+    """
+    from spikeformers.cli.dispatch import dispatch
+
+    try:
+        code = dispatch(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()  # a closed pipe shows up here, not in the interpreter's shutdown
+        return code
+    except SpikeformersError as error:
+        if os.environ.get("SPIKEFORMERS_DEBUG") == "1":
+            raise
+        _complain(str(error))
+        return 1
+    except KeyboardInterrupt:
+        _complain("Stopped by Ctrl-C. What was saved before is complete and stays.", style="yellow", label="")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough (`| head`). Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _complain(message: str, *, style: str = "bold red", label: str = "Error: ") -> None:
+    from rich.text import Text
+
+    from spikeformers.cli.output import error_console
+
+    error_console().print(Text.assemble((label, style), (message, style if not label else "red")), soft_wrap=True)

@@ -1,0 +1,49 @@
+"""Train a small Spikformer and a small Spikingformer, and show them.
+
+They learn the 8 x 8 digits that come with the package: nothing is downloaded.
+Checkpoints, logs and a picture are written; a second run replaces them and
+repeats the same figures.
+
+Examples:
+  spikeformers demo
+  spikeformers demo --epochs 3 --out runs/quick
+  spikeformers demo --json > figures.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spikeformers.cli.output import console, print_json
+from spikeformers.report import tables
+
+
+def run(*, out: Path = Path("demo"), epochs: int | None = None, json: bool = False) -> None:
+    """Train and show two small models.
+
+    Args:
+        out: Directory for checkpoints, logs and the picture.
+        epochs: Number of epochs, for a shorter look. None: the recipes'.
+        json: Print one JSON document.
+    """
+    from spikeformers.cli.demonstration import demonstrate
+
+    demo = demonstrate(out, epochs)
+    if json:
+        print_json(demo)
+        return
+    page = console()
+    for model in demo.models:
+        page.print(tables.firing(model.firing, f"{model.label}: firing rate on {demo.held_out} held-out digits"))
+    page.print(tables.comparison(demo.models, f"Accuracy on {demo.held_out} held-out digits"))
+    page.print(tables.listing("Written", [(str(path), what) for path, what in demo.files.items()]))
+    page.print(tables.listing("What to try next", _next_steps(out)))
+
+
+def _next_steps(out: Path) -> list[tuple[str, str]]:
+    return [
+        (f"spikeformers predict {out}/spikformer {out}/digit.png", "what a model says about one image"),
+        (f"spikeformers eval {out}/spikingformer", "accuracy of a checkpoint"),
+        ("spikeformers train digits_spikformer --seed 1", "a training run of your own"),
+        ("spikeformers list", "the published models"),
+    ]

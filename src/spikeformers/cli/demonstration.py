@@ -1,0 +1,138 @@
+"""The demo: two small models from training to a page that shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+
+from spikeformers.cli.classify import probabilities
+from spikeformers.cli.output import plain
+from spikeformers.cli.progress import watching
+from spikeformers.data import Dataset, load_dataset, normalise
+from spikeformers.errors import InputError
+from spikeformers.files import atomic_write
+from spikeformers.measure import firing
+from spikeformers.report.results import Portrait, Tile
+from spikeformers.train import evaluate, fit, load_recipe, load_run
+
+RECIPES = {"Spikformer": "digits_spikformer", "Spikingformer": "digits_spikingformer"}
+COLUMNS = 8  # tiles in a line of the picture
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demonstration:
+    """What the demo made and where it lies."""
+
+    out: Path
+    models: tuple[Portrait, ...]
+    held_out: int  # images that no model was trained on
+
+    @property
+    def files(self) -> Mapping[Path, str]:
+        """The files and directories in `out`, and what each is."""
+        runs = {_run_directory(self.out, label): f"the {label}: checkpoints, recipe, log" for label in RECIPES}
+        return {
+            _picture(self.out): "learning curves, firing rates and predictions",
+            **runs,
+            _example(self.out): "one of the images no model was trained on",
+            _marker(self.out): "all figures",
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, texts and lists, ready for JSON."""
+        files = {path.name: str(path) for path in self.files}
+        return {"out": str(self.out), "held_out": self.held_out, "models": plain(self.models), "files": files}
+
+
+def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
+    """Train both models, look at them on the held-out digits, and write everything into `out`.
+
+    Raises:
+        InputError: `out` holds runs that no former demo made; they are left alone.
+    """
+    from spikeformers.report import pictures, style
+
+    _claim(out)
+    digits = load_dataset("digits")
+    models = tuple(_portrait(label, recipe, out, epochs, digits) for label, recipe in RECIPES.items())
+    page = pictures.portraits(
+        models,
+        caption=f"the first {COLUMNS} and the {COLUMNS} least certain of {len(digits.test)} held-out digits",
+        columns=COLUMNS,
+    )
+    style.save(page, _picture(out))
+    with atomic_write(_example(out)) as file:
+        Image.fromarray(digits.test.images[0, 0].numpy()).save(file, format="PNG")
+    demo = Demonstration(out=out, models=models, held_out=len(digits.test))
+    _write_json(_marker(out), demo.to_dict())
+    return demo
+
+
+def _portrait(label: str, recipe: str, out: Path, epochs: int | None, digits: Dataset) -> Portrait:
+    where = _run_directory(out, label)
+    with watching(label) as watch:
+        run = fit(load_recipe(recipe), out=where, epochs=epochs, overwrite=True, watch=watch)
+    # The last checkpoint, not the best: the best is chosen by looking at the held-out images.
+    trained = load_run(where, which="last")
+    mean, std = trained.provenance.mean, trained.provenance.std
+    shares = probabilities(trained.model, digits.test.images, mean=mean, std=std)
+    return Portrait(
+        label=label,
+        run=run,
+        evaluation=evaluate(trained.model, digits.test, batch_size=100, mean=mean, std=std),
+        firing=firing(trained.model, normalise(digits.test.images, mean, std)),
+        tiles=_tiles(digits, shares),
+    )
+
+
+def _tiles(digits: Dataset, shares: Tensor) -> list[Tile]:
+    """Choose the first images and the least certain ones; `shares` are probabilities [N, K]."""
+    certainty, answers = shares.max(1)
+    chosen = [*range(COLUMNS), *certainty.argsort(stable=True)[:COLUMNS].tolist()]
+    return [
+        Tile(
+            image=digits.test.images[index].numpy(),
+            label=digits.classes[int(digits.test.labels[index])],
+            predicted=digits.classes[int(answers[index])],
+            probability=float(certainty[index]),
+        )
+        for index in chosen
+    ]
+
+
+def _claim(out: Path) -> None:
+    """Mark `out` as the demo's, so that the next demo may replace what this one writes."""
+    if not _marker(out).exists():
+        for folder in (_run_directory(out, label) for label in RECIPES):
+            if folder.exists():
+                raise InputError(
+                    f"{folder} exists, but no demo made it. Name another directory for the demo with --out."
+                )
+        _write_json(_marker(out), {"complete": False})
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    with atomic_write(path) as file:
+        file.write(json.dumps(content, indent=2, allow_nan=False).encode() + b"\n")
+
+
+def _run_directory(out: Path, label: str) -> Path:
+    return out / label.lower()
+
+
+def _picture(out: Path) -> Path:
+    return out / "demo.png"
+
+
+def _marker(out: Path) -> Path:
+    return out / "demo.json"
+
+
+def _example(out: Path) -> Path:
+    return out / "digit.png"

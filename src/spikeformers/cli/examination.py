@@ -1,0 +1,96 @@
+"""What `doctor` finds out about this machine, each thing by trying it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterator
+from importlib import metadata
+
+import torch
+
+from spikeformers import __version__
+from spikeformers.data import dataset_names, load_dataset
+from spikeformers.errors import SpikeformersError
+from spikeformers.ops import backend
+from spikeformers.report.results import Fact
+from spikeformers.report.text import count, size
+
+
+def examine() -> list[Fact]:
+    """Return all facts, topic by topic."""
+    return [*_versions(), *_processor(), *_accelerators(), *_backends(), *_datasets(), *_extras()]
+
+
+def _versions() -> Iterator[Fact]:
+    yield Fact(topic="Versions", name="spikeformers", value=__version__)
+    yield Fact(topic="Versions", name="torch", value=str(torch.__version__))
+    yield Fact(topic="Versions", name="Python", value=platform.python_version(), reason=platform.platform())
+
+
+def _processor() -> Iterator[Fact]:
+    yield Fact(topic="Processor", name="cores", value=str(os.cpu_count()))
+    threads = torch.get_num_threads()
+    yield Fact(topic="Processor", name="threads", value=str(threads), reason="of torch; OMP_NUM_THREADS sets them")
+    yield Fact(topic="Processor", name="instructions", value=torch.backends.cpu.get_cpu_capability())
+
+
+def _accelerators() -> Iterator[Fact]:
+    if not torch.cuda.is_available():
+        built = torch.version.cuda or torch.version.hip
+        reason = f"torch is built for {built} but finds none" if built else "this torch is built for CPUs only"
+        yield Fact(topic="Accelerators", name="GPU", value="none", reason=reason, present=False)
+    for index in range(torch.cuda.device_count()):
+        name = torch.cuda.get_device_name(index)
+        yield Fact(topic="Accelerators", name=f"cuda:{index}", value=name, present=True)
+    if torch.backends.mps.is_available():
+        yield Fact(topic="Accelerators", name="mps", value="Apple GPU", present=True)
+
+
+def _backends() -> Iterator[Fact]:
+    for operation, name, reason in backend.describe():
+        yield Fact(topic="Backends", name=operation, value=name, reason=reason)
+
+
+def _datasets() -> Iterator[Fact]:
+    for name in dataset_names():
+        try:
+            data = load_dataset(name)
+        except SpikeformersError as error:
+            yield Fact(topic="Data sets", name=name, value="not found", reason=str(error), present=False)
+        else:
+            samples = f"{count(len(data.train))} + {count(len(data.test))} images"
+            shape = size(data.train.images.shape[1:])
+            value = f"{samples}, {shape}, {len(data.classes)} classes"
+            yield Fact(topic="Data sets", name=name, value=value, present=True)
+
+
+def _extras() -> Iterator[Fact]:
+    """Read from the package's own metadata, so that the list cannot fall behind."""
+    for requirement in _requirements():
+        match = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", requirement)
+        if match:
+            package, extra = match.groups()
+            version = _version(package)
+            yield Fact(
+                topic="Optional packages",
+                name=package,
+                value=version or "not installed",
+                reason=f"extra {extra!r}",
+                present=version is not None,
+            )
+
+
+def _requirements() -> list[str]:
+    try:
+        return metadata.requires("spikeformers") or []
+    except metadata.PackageNotFoundError:  # run from a source tree that was not installed
+        return []
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,74 @@
+"""Plain results that no lower room makes: what the command line gathers for tables and pictures to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from spikeformers.measure import Firing
+    from spikeformers.train import Evaluation, RunResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A class a model considers, with the probability it gives it."""
+
+    label: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """The likeliest classes of one image, likeliest first."""
+
+    image: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """One thing `doctor` found; `present` is None where there is nothing to have or to miss."""
+
+    topic: str
+    name: str
+    value: str
+    reason: str = ""
+    present: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tile:
+    """One labelled image and what a model says it is."""
+
+    image: NDArray[np.uint8]  # [C, H, W]
+    label: str
+    predicted: str
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """All there is to show of a trained model: its training, its accuracy, its spikes, and examples of its answers."""
+
+    label: str
+    run: RunResult
+    evaluation: Evaluation
+    firing: Sequence[Firing]
+    tiles: Sequence[Tile]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers, texts and lists, ready for JSON; the images of the examples are left out."""
+        rows = [
+            {"name": row.name, "rate": row.rate, "spikes": row.spikes, "elements": row.elements} for row in self.firing
+        ]
+        return {
+            "label": self.label,
+            "run": self.run.to_dict(),
+            "evaluation": self.evaluation.to_dict(),
+            "firing": rows,
+        }

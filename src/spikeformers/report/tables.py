@@ -1,0 +1,204 @@
+"""Results as tables for the terminal; each function takes plain results and returns something `rich` can print."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from spikeformers.report.text import bar, count, duration, percent, size
+
+if TYPE_CHECKING:  # results come from rooms that import torch; `list` and `info` must not
+    from spikeformers.catalog import Paper, Record
+    from spikeformers.measure import Firing
+    from spikeformers.report.results import Fact, Portrait, Prediction
+    from spikeformers.train import Evaluation, RunResult
+
+
+def model_list(records: Sequence[Record]) -> RenderableType:
+    """One line per model."""
+    table = _table("model", ">parameters", ">T", ">input", "data set")
+    for record in records:
+        table.add_row(
+            Text(record.name, "cyan"),
+            count(record.parameters),
+            str(record.time_steps),
+            size(record.input),
+            record.dataset,
+        )
+    return table
+
+
+def model_card(record: Record) -> RenderableType:
+    """Everything the catalogue knows about one model."""
+    facts = [
+        ("parameters", count(record.parameters)),
+        ("time steps", str(record.time_steps)),
+        ("input", size(record.input)),
+        ("data set", record.dataset),
+        ("paper", _reference(record.paper)),
+        ("licence", record.licence_note),
+        ("built by", record.builds),
+    ]
+    parts: list[RenderableType] = [Text(record.name, "bold cyan"), _pairs(facts)]
+    if record.published:
+        parts += [_heading("Published (paper): the authors' figures, not measured here"), _published(record)]
+    parts += [_heading("Configuration"), _pairs([(word, _word(value)) for word, value in record.config.items()])]
+    parts += _bullets("Notes", record.notes)
+    parts += _bullets("Uncertain: stated by no paper or released code", record.uncertain)
+    return Group(*parts)
+
+
+def run_result(result: RunResult, title: str = "Run") -> RenderableType:
+    """What a finished training run achieved and where it lies."""
+    facts = [
+        ("model", result.model_name),
+        ("parameters", count(result.parameters)),
+        ("data set", result.dataset),
+        ("seed", str(result.seed)),
+        ("test accuracy", f"{percent(result.last_accuracy)} after the last epoch ({len(result.epochs)})"),
+        ("", f"{percent(result.best_accuracy)} at its best (epoch {result.best_epoch}, chosen on the test images)"),
+        ("time", duration(result.seconds)),
+        ("files", str(result.out)),
+    ]
+    return Group(_heading(title), _pairs(facts))
+
+
+def evaluation(result: Evaluation, *, model: str, dataset: str) -> RenderableType:
+    """Accuracy of a model on a labelled set."""
+    facts = [
+        ("model", model),
+        ("data set", dataset),
+        ("accuracy", f"{percent(result.accuracy)}  ({count(result.correct)} of {count(result.samples)})"),
+        ("loss", f"{result.loss:.4f}"),
+    ]
+    return Group(_heading("Evaluation"), _pairs(facts))
+
+
+def firing(rows: Sequence[Firing], title: str) -> RenderableType:
+    """Firing rate of every layer; the longest bar is the highest rate of this table."""
+    highest = max((row.rate for row in rows), default=0.0) or 1.0
+    table = _table("layer", ">spikes", ">elements", ">rate", f"0 to {percent(highest, 1)}")
+    for row in rows:
+        table.add_row(
+            Text(row.name),
+            count(row.spikes),
+            count(row.elements),
+            percent(row.rate),
+            Text(bar(row.rate / highest), "blue"),
+        )
+    return Group(_heading(title), table)
+
+
+def predictions(rows: Sequence[Prediction]) -> RenderableType:
+    """The likeliest classes of each image."""
+    table = _table("image", "class", ">probability", "")
+    for row in rows:
+        for rank, choice in enumerate(row.choices):
+            table.add_row(
+                Text("" if rank else row.image),
+                Text(choice.label, "" if rank else "bold"),
+                percent(choice.probability),
+                Text(bar(choice.probability), "blue"),
+                end_section=rank == len(row.choices) - 1,
+            )
+    return table
+
+
+def comparison(models: Sequence[Portrait], title: str) -> RenderableType:
+    """Trained models side by side."""
+    table = _table("model", ">parameters", ">accuracy", ">correct", ">training time")
+    for model in models:
+        result = model.evaluation
+        table.add_row(
+            Text(model.label, "cyan"),
+            count(model.run.parameters),
+            percent(result.accuracy),
+            f"{count(result.correct)} of {count(result.samples)}",
+            duration(model.run.seconds),
+        )
+    return Group(_heading(title), table)
+
+
+def listing(title: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
+    """Commands or files, each with the line that explains it."""
+    return Group(_heading(title), _pairs(rows, style="cyan"))
+
+
+def environment(facts: Sequence[Fact]) -> RenderableType:
+    """What this machine offers, grouped by topic."""
+    signs = {True: Text("✓", "green"), False: Text("–", "yellow"), None: Text("")}
+    parts: list[RenderableType] = []
+    for topic in dict.fromkeys(fact.topic for fact in facts):
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(no_wrap=True)
+        grid.add_column(no_wrap=True, min_width=16)
+        grid.add_column()
+        for fact in (fact for fact in facts if fact.topic == topic):
+            grid.add_row(signs[fact.present], Text(fact.name), Text.assemble(fact.value, (_because(fact), "dim")))
+        parts += [_heading(topic), Padding(grid, (0, 0, 0, 2), expand=False)]
+    return Group(*parts)
+
+
+def _because(fact: Fact) -> str:
+    return f"  {fact.reason}" if fact.reason else ""
+
+
+def _reference(paper: Paper) -> str:
+    where = [f"{paper.venue} {paper.year or ''}".strip(), f"arXiv:{paper.arxiv}" if paper.arxiv else "", paper.url]
+    return "\n".join(line for line in (paper.title, paper.authors, ", ".join(filter(None, where))) if line)
+
+
+def _published(record: Record) -> RenderableType:
+    table = _table("metric", ">value", ">T", ">image", "source")
+    for result in record.published:
+        unit = " %" if result.metric.startswith("top-") else ""
+        table.add_row(
+            result.metric,
+            f"{result.value:.2f}{unit}",
+            str(result.time_steps),
+            size(result.image_size or record.input[1:]),
+            result.source,
+        )
+    return Padding(table, (0, 0, 0, 2), expand=False)
+
+
+def _table(*headers: str) -> Table:
+    """Return a table without vertical lines; a header that begins with ">" is aligned right."""
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for index, header in enumerate(headers):
+        right = header.startswith(">")
+        table.add_column(
+            Text(header.removeprefix(">")),
+            justify="right" if right else "left",
+            no_wrap=right or index == 0,
+            overflow="fold",
+        )
+    return table
+
+
+def _pairs(rows: Iterable[tuple[str, str]], style: str = "dim") -> RenderableType:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style=style, no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in rows:
+        if value:
+            grid.add_row(Text(name), Text(value))
+    return Padding(grid, (0, 0, 0, 2), expand=False)
+
+
+def _heading(title: str) -> RenderableType:
+    return Text(f"\n{title}", "bold")
+
+
+def _bullets(title: str, lines: Sequence[str]) -> list[RenderableType]:
+    return [_heading(title), _pairs(("•", line) for line in lines)] if lines else []
+
+
+def _word(value: object) -> str:
+    return size(value) if isinstance(value, list | tuple) and all(isinstance(v, int) for v in value) else str(value)

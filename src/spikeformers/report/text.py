@@ -1,0 +1,39 @@
+"""How figures and names are written, the same in every table and picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+
+
+def count(value: float) -> str:
+    """Write a number of things in full: 9324730 -> 9,324,730; a sum of analog outputs is rounded."""
+    return f"{value:,.0f}"
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """Write a share of one: 0.98 -> 98.00 %."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person says it: 8.4 s, 2 min 05 s, 1 h 07 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(shape: Sequence[int]) -> str:
+    """Write a shape: (3, 32, 32) -> 3×32×32."""
+    return "×".join(str(length) for length in shape)
+
+
+def bar(share: float, width: int = 16) -> str:
+    """Draw a share of one as a bar of at most `width` letters, exact to an eighth of a letter."""
+    eighths = round(max(0.0, min(1.0, share)) * width * 8)
+    whole, part = divmod(eighths, 8)
+    return "█" * whole + (_EIGHTHS[part] if part else "")
