@@ -1,0 +1,173 @@
+"""Neurons as modules over [T, ...], chosen by word.
+
+A neuron takes the words of its vocabulary (tau, v_threshold, v_reset, decay_input, detach_reset, surrogate) as keyword
+arguments, starts every forward pass from rest, and recalls and keeps its potential only where a memory is passed.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikeformers.errors import ConfigError, UnknownNameError, suggest
+from spikeformers.layers.memory import Memory
+from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
+from spikeformers.ops import Dynamics, Surrogate, lif
+
+
+class Neuron(nn.Module, ABC):
+    """What every spiking neuron offers.
+
+    `values` declares what it emits. A subclass that cannot be run one time step at a time raises NotStreamable when it
+    is given a memory.
+    """
+
+    values: Values = BINARY
+
+    @abstractmethod
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Input current [T, ...] -> output [T, ...]."""
+
+    def reset_spikes(self, x: Tensor) -> Tensor | None:
+        """The spikes that only reset an analog neuron, [T, ...]; None where the output is the spikes."""
+        return None
+
+
+class LIF(Neuron):
+    """Leaky integrate-and-fire with a fixed time constant; keyword arguments are those of `ops.Dynamics`."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__()
+        self.dynamics = Dynamics(**words)
+
+    @property
+    def inverse_tau(self) -> Tensor | None:
+        """A learned 1/tau, or None."""
+        return None
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """Input current [T, ...] -> spikes [T, ...]."""
+        before = None if memory is None else memory.recall(self)
+        out, after = lif(x, before, self.dynamics, inverse_tau=self.inverse_tau)
+        if memory is not None:
+            memory.keep(self, after)
+        return out
+
+    def extra_repr(self) -> str:
+        """The words that differ between layers."""
+        d = self.dynamics
+        return f"tau={d.tau:g}, v_threshold={d.v_threshold:g}, v_reset={d.v_reset}, surrogate={d.surrogate.name}"
+
+
+class IF(LIF):
+    """Integrate-and-fire: no leak, so `tau` and `decay_input` say nothing."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**{**words, "tau": math.inf})
+
+
+class PLIF(LIF):
+    """LIF whose 1/tau = sigmoid(w) is learned, one w per layer, starting at `tau` (Fang et al., ICCV 2021)."""
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**words)
+        tau = self.dynamics.tau
+        if not 1 < tau < math.inf:
+            raise ConfigError(f"a learned time constant starts above 1 and below infinity, got tau = {tau}.")
+        self.w = nn.Parameter(torch.tensor(-math.log(tau - 1)))
+
+    @property
+    def inverse_tau(self) -> Tensor:
+        """sigmoid(w)."""
+        return torch.sigmoid(self.w)
+
+
+class PLIAF(PLIF):
+    """PLIF charge and reset, but the output is ReLU(H): analog, not spiking (Spikeformer, Li et al. 2022)."""
+
+    values = REAL
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**{**words, "output": "membrane"})
+
+    def reset_spikes(self, x: Tensor) -> Tensor:
+        """The binary spikes that reset the membrane, [T, ...]."""
+        d = self.dynamics
+        spiking = Dynamics(
+            tau=d.tau, v_threshold=d.v_threshold, v_reset=d.v_reset, decay_input=d.decay_input, surrogate=d.surrogate
+        )
+        return lif(x, None, spiking, inverse_tau=self.inverse_tau)[0]
+
+
+class TernaryLIF(LIF):
+    """LIF that fires +1 above the threshold and -1 below its negative."""
+
+    values = TERNARY
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__(**{**words, "fire": "ternary"})
+
+
+class IntegerLIF(LIF):
+    """LIF that emits the integer round(clamp(H, 0, levels)) and subtracts it (I-LIF, Luo et al., ECCV 2024)."""
+
+    def __init__(self, levels: int = 4, **words: Any) -> None:
+        super().__init__(**{**words, "fire": "integer", "levels": levels, "v_reset": None})
+        self.values = integers(levels)
+
+
+NEURONS: dict[str, type[Neuron]] = {
+    "lif": LIF,
+    "if": IF,
+    "plif": PLIF,
+    "pliaf": PLIAF,
+    "ternary": TernaryLIF,
+    "integer": IntegerLIF,
+}
+
+
+def register_neuron(word: str, neuron: type[Neuron]) -> None:
+    """Make a neuron class available to every model as the config word `neuron`.
+
+    Args:
+        word: its name in configs.
+        neuron: a subclass of Neuron that takes tau, v_threshold, v_reset, decay_input, detach_reset and surrogate.
+
+    Raises:
+        ConfigError: the word is taken.
+    """
+    if word in NEURONS:
+        raise ConfigError(f"a neuron {word!r} is registered already; choose another word.")
+    NEURONS[word] = neuron
+
+
+def build_neuron(
+    word: str,
+    *,
+    tau: float,
+    v_threshold: float,
+    v_reset: float | None,
+    decay_input: bool,
+    detach_reset: bool,
+    surrogate: Surrogate,
+) -> Neuron:
+    """The neuron of that word.
+
+    Raises:
+        UnknownNameError: no neuron of that word.
+        ConfigError: a value outside its range.
+    """
+    if word not in NEURONS:
+        raise UnknownNameError(f"no neuron {word!r}.{suggest(word, NEURONS)} Known: {', '.join(NEURONS)}.")
+    return NEURONS[word](
+        tau=tau,
+        v_threshold=v_threshold,
+        v_reset=v_reset,
+        decay_input=decay_input,
+        detach_reset=detach_reset,
+        surrogate=surrogate,
+    )

@@ -1,0 +1,16 @@
+"""Pooling over maps [T, B, C, H, W]."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spikeformers.layers.frames import over_frames
+
+
+class MaxPool(nn.Module):
+    """Max-pooling that halves a map: kernel 3, stride 2, padding 1 (of -inf: inputs may be negative)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[T, B, C, H, W] -> [T, B, C, ceil(H/2), ceil(W/2)]."""
+        return over_frames(lambda frames: F.max_pool2d(frames, 3, 2, 1), x)

@@ -1,0 +1,52 @@
+"""The words of a config that choose parts, as one object the layers build from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from spikeformers.layers.neurons import Neuron, build_neuron
+from spikeformers.layers.norms import build_norm
+from spikeformers.layers.values import Values
+from spikeformers.ops import Surrogate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """Which neuron and which norm a model is made of.
+
+    Args:
+        neuron, norm: registered words.
+        tau, v_threshold, v_reset, decay_input, detach_reset, surrogate: the neuron's words.
+    """
+
+    neuron: str = "lif"
+    norm: str = "batch_norm"
+    tau: float = 2.0
+    v_threshold: float = 1.0
+    v_reset: float | None = 0.0
+    decay_input: bool = True
+    detach_reset: bool = True
+    surrogate: Surrogate = field(default_factory=Surrogate)
+
+    def build_neuron(self, v_threshold: float | None = None) -> Neuron:
+        """A neuron, with a threshold of its own where one is given."""
+        return build_neuron(
+            self.neuron,
+            tau=self.tau,
+            v_threshold=self.v_threshold if v_threshold is None else v_threshold,
+            v_reset=self.v_reset,
+            decay_input=self.decay_input,
+            detach_reset=self.detach_reset,
+            surrogate=self.surrogate,
+        )
+
+    @property
+    def spikes(self) -> Values:
+        """The values its neurons emit."""
+        return self.build_neuron().values
+
+    def build_norm(self, channels: int) -> nn.Module:
+        """A norm over [T, B, channels, ...]."""
+        return build_norm(self.norm, channels)

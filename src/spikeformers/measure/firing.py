@@ -1,0 +1,87 @@
+"""How often every neuron layer fires."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeformers.catalog import official
+from spikeformers.layers import Neuron
+from spikeformers.models import SpikingModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firing:
+    """One call of one neuron layer, summed over time, batch and positions.
+
+    Args:
+        name: our name of the layer.
+        official_name: its name in the authors' code, where the model follows a released form.
+        spikes: sum of the outputs: the number of spikes of a binary neuron; integers where a neuron emits integers; for
+            an analog neuron the sum of its real outputs.
+        elements: number of outputs, T x B x channels x positions.
+        reset_spikes: for an analog neuron, the number of spikes that reset its membrane; None otherwise.
+    """
+
+    name: str
+    official_name: str | None
+    spikes: int | float
+    elements: int
+    reset_spikes: int | None = None
+
+    @property
+    def rate(self) -> float:
+        """Mean output: the firing rate of a binary neuron, per element and time step."""
+        return self.spikes / self.elements
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, the rate included."""
+        return {**asdict(self), "rate": self.rate}
+
+
+@torch.no_grad()
+def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
+    """Run a model once and count what each neuron layer emits, in order of execution.
+
+    Args:
+        model: in the mode it is meant to be measured in; its mode and weights are left as they are.
+        x: what the model takes, [B, C, H, W] or [B, T, C, H, W].
+
+    Returns:
+        One `Firing` for each call of a neuron layer. Counts of integer outputs are exact integers.
+    """
+    form = official.recognise(type(model), model.config.to_dict())
+    theirs = form.names(getattr(model.config, "depth", 0)) if form else {}
+    rows: list[Firing] = []
+
+    def watch(name: str) -> Callable[[Neuron, tuple[Tensor, ...], Tensor], None]:
+        def record(neuron: Neuron, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            resets = neuron.reset_spikes(inputs[0])
+            rows.append(
+                Firing(
+                    name=name,
+                    official_name=theirs.get(name),
+                    spikes=_total(output, analog=neuron.values.kind == "real"),
+                    elements=output.numel(),
+                    reset_spikes=None if resets is None else int(_total(resets, analog=False)),
+                )
+            )
+
+        return record
+
+    handles = [neuron.register_forward_hook(watch(name)) for name, neuron in model.named_neurons()]
+    try:
+        model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return rows
+
+
+def _total(output: Tensor, *, analog: bool) -> int | float:
+    # A float32 sum rounds above 2^24; integers are summed as integers.
+    return float(output.double().sum()) if analog else int(output.long().sum())

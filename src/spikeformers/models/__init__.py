@@ -1,0 +1,28 @@
+"""Models: one file per paper, each a config dataclass and a module, and what carries them to and from files."""
+
+from spikeformers.models.base import SpikingModel, State
+from spikeformers.models.checkpoint import Header, load, read_header, save
+from spikeformers.models.config import ModelConfig
+from spikeformers.models.registry import create_model, list_models, model_class
+from spikeformers.models.spikformer import Spikformer, SpikformerConfig
+from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
+from spikeformers.models.trunk import TrunkConfig, TrunkModel
+
+__all__ = [
+    "Header",
+    "ModelConfig",
+    "Spikformer",
+    "SpikformerConfig",
+    "SpikingModel",
+    "Spikingformer",
+    "SpikingformerConfig",
+    "State",
+    "TrunkConfig",
+    "TrunkModel",
+    "create_model",
+    "list_models",
+    "load",
+    "model_class",
+    "read_header",
+    "save",
+]

@@ -1,0 +1,174 @@
+"""What every spiking transformer here offers: one contract over static images and event frames.
+
+A forward pass over T time steps starts from rest and leaves nothing behind. Streaming is explicit: `initial_state`,
+then `step` after `step`, each taking the state of the one before.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from spikeformers.errors import InputError
+from spikeformers.layers import Memory, Neuron
+from spikeformers.models.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class State:
+    """What a model remembers between two time steps; tensors that are missing are at rest.
+
+    Args:
+        batch: number of samples B.
+        tensors: by name of the module and of what it keeps, such as "blocks.0.attention.neuron.v".
+    """
+
+    batch: int
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+
+class SpikingModel(nn.Module, ABC):
+    """Base of all models.
+
+    A subclass sets `Config`, builds `self.head` and computes `_pyramid`; its layers pass the memory on to neurons.
+
+    Attributes:
+        config: the frozen configuration.
+        name: catalogue name, where it came from there.
+    """
+
+    Config: ClassVar[type[ModelConfig]]
+    head: nn.Module
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.name: str | None = None
+
+    @classmethod
+    def from_words(cls, words: Mapping[str, Any]) -> Self:
+        """Build from config words; see `ModelConfig.from_words` for its errors."""
+        return cls(cls.Config.from_words(words))
+
+    @property
+    @abstractmethod
+    def stride(self) -> int:
+        """Input pixels per token and direction; heights and widths must be multiples of it."""
+
+    @abstractmethod
+    def _pyramid(self, x: Tensor, memory: Memory | None) -> dict[int, Tensor]:
+        """[T, B, C, H, W] -> the deepest map [T, B, C_s, H/s, W/s] of each stride s; the last is the features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of a batch.
+
+        Args:
+            x: static images [B, C, H, W], repeated over `config.time_steps` (direct encoding), or event frames or video
+                [B, T, C, H, W]; floating point, H and W multiples of the stride.
+
+        Returns:
+            Logits [B, K].
+
+        Raises:
+            InputError: wrong rank, channels, size or type, or a value that is not a number.
+        """
+        logits: Tensor = self.head(self.forward_features(x))
+        return logits
+
+    def forward_steps(self, x: Tensor) -> Tensor:
+        """Logits of each time step [T, B, K]; their mean over T is `forward`."""
+        return self._steps(self.forward_features(x))
+
+    def forward_heads(self, x: Tensor) -> dict[str, Tensor]:
+        """Every output: "logits" [B, K] and "steps" [T, B, K]."""
+        features = self.forward_features(x)
+        return {"logits": self.head(features), "steps": self._steps(features)}
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The last map before the head [T, B, C, H/s, W/s]."""
+        return self._features(self._encode(x), None)
+
+    def forward_pyramid(self, x: Tensor) -> dict[int, Tensor]:
+        """The deepest map of each true stride, {stride: [T, B, C_s, H/s, W/s]}, finest first."""
+        return self._pyramid(self._encode(x), None)
+
+    def initial_state(self, batch: int) -> State:
+        """The state of B samples at rest."""
+        return State(batch)
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        """Run one time step.
+
+        Args:
+            x_t: one image or event frame of each sample [B, C, H, W].
+            state: of `initial_state(B)` or of the step before; it is not changed.
+
+        Returns:
+            Logits of this step [B, K] and the state after it. Over T steps they equal `forward_steps` in eval mode.
+
+        Raises:
+            InputError: the input does not fit the model or the state.
+            NotStreamable: a part needs all time steps at once.
+        """
+        if x_t.dim() != 4 or x_t.shape[0] != state.batch:
+            raise InputError(
+                f"a step takes one frame [{state.batch}, C, H, W] of each of the state's {state.batch} samples, "
+                f"got {list(x_t.shape)}. Start with initial_state(B) for another batch."
+            )
+        modules = dict(self.named_modules())
+        before = {}
+        for key, tensor in state.tensors.items():
+            name, _, word = key.rpartition(".")
+            before[modules[name], word] = tensor
+        memory = Memory(before)
+        logits = self._steps(self._features(self._encode(x_t.unsqueeze(1)), memory))[0]
+        names = {module: name for name, module in modules.items()}
+        after = {f"{names[module]}.{word}": tensor for (module, word), tensor in memory.after.items()}
+        return logits, State(state.batch, after)
+
+    def named_neurons(self) -> Iterator[tuple[str, Neuron]]:
+        """Every spiking neuron layer with its name, in the order of construction."""
+        for name, module in self.named_modules():
+            if isinstance(module, Neuron):
+                yield name, module
+
+    def _features(self, x: Tensor, memory: Memory | None) -> Tensor:
+        pyramid = self._pyramid(x, memory)
+        return pyramid[max(pyramid)]
+
+    def _steps(self, features: Tensor) -> Tensor:
+        logits: Tensor = self.head.steps(features)  # type: ignore[operator]
+        return logits
+
+    def _encode(self, x: Tensor) -> Tensor:
+        """[B, C, H, W] or [B, T, C, H, W] -> [T, B, C, H, W], channels innermost in memory."""
+        self._check(x)
+        x = x.unsqueeze(1).expand(-1, self.config.time_steps, -1, -1, -1) if x.dim() == 4 else x
+        x = x.transpose(0, 1)
+        T, B = x.shape[:2]
+        # Convolutions, norms and pools keep this form, and tokens become rows of a matrix without a copy.
+        frames = x.reshape(T * B, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
+        return frames.view(T, B, *frames.shape[1:])
+
+    def _check(self, x: Tensor) -> None:
+        c = self.config
+        if x.dim() not in (4, 5) or x.shape[-3] != c.in_channels or 0 in x.shape:
+            raise InputError(
+                f"expected images [B, {c.in_channels}, H, W] or frames [B, T, {c.in_channels}, H, W], "
+                f"got {list(x.shape)}."
+            )
+        if x.shape[-2] % self.stride or x.shape[-1] % self.stride:
+            raise InputError(
+                f"height and width must be multiples of {self.stride} (the tokenizer's stride), "
+                f"got {x.shape[-2]} x {x.shape[-1]}. Resize or pad the input."
+            )
+        if not x.is_floating_point():
+            raise InputError(f"the input must be floating point, got {x.dtype}; scale images and use x.float().")
+        # A compiled or exported program cannot branch on values.
+        if not torch.compiler.is_compiling() and not bool(x.isfinite().all()):
+            raise InputError("the input holds NaN or infinity; look for a division by zero in its normalisation.")

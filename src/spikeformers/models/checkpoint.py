@@ -1,0 +1,154 @@
+"""Checkpoints: safetensors whose header holds the format version, the model's name, class, config and provenance.
+
+A file alone rebuilds its model. The header is one JSON text under the key "spikeformers" of the safetensors metadata.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from spikeformers.errors import CheckpointError, ConfigError
+from spikeformers.files import atomic_write
+from spikeformers.models.base import SpikingModel
+from spikeformers.models.registry import builds_of, known_builds, model_class
+
+FORMAT = 1
+_KEY = "spikeformers"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """What a checkpoint says about itself.
+
+    Args:
+        format: version of this layout.
+        name: catalogue name, or None for a model built from a config of its own.
+        builds: "module:Class" of the model.
+        config: every config word.
+        provenance: whatever the writer adds: recipe, data set, seed, accuracy.
+    """
+
+    format: int
+    name: str | None
+    builds: str
+    config: dict[str, Any]
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def save(model: SpikingModel, path: str | os.PathLike[str], *, provenance: Mapping[str, Any] | None = None) -> None:
+    """Write a model's weights and description; the file at `path` is replaced only once the new one is complete.
+
+    Args:
+        model: the model, on any device.
+        path: usually ends in .safetensors.
+        provenance: JSON-able facts to keep with it.
+
+    Raises:
+        CheckpointError: the file could not be written; what was there before is untouched.
+    """
+    header = Header(
+        format=FORMAT,
+        name=model.name,
+        builds=builds_of(model),
+        config=model.config.to_dict(),
+        provenance=dict(provenance or {}),
+    )
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    content = safetensors.torch.save(tensors, {_KEY: json.dumps(asdict(header))})
+    try:
+        with atomic_write(path) as file:
+            file.write(content)
+    except OSError as error:
+        raise CheckpointError(
+            f"could not write {path}: {error.strerror or error}. Nothing that was there before is lost; "
+            f"free {len(content) / 2**20:.0f} MiB or choose another place."
+        ) from error
+
+
+def read_header(path: str | os.PathLike[str]) -> Header:
+    """What a checkpoint says about itself, without reading its weights.
+
+    Raises:
+        CheckpointError: no such file, a damaged one, or one this library did not write.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _unreadable(path, error) from error
+    if _KEY not in metadata:
+        raise CheckpointError(
+            f"{path} is a safetensors file, but not a spikeformers checkpoint (its header lacks the key {_KEY!r}). "
+            "For a file of the papers' authors use spikeformers.convert.load_official."
+        )
+    try:
+        header = Header(**json.loads(metadata[_KEY]))
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"the header of {path} is damaged ({error}); restore the file from a copy.") from error
+    if header.format > FORMAT:
+        raise CheckpointError(
+            f"{path} has format {header.format}, this version reads up to {FORMAT}; update spikeformers."
+        )
+    return header
+
+
+def load(path: str | os.PathLike[str]) -> SpikingModel:
+    """Rebuild the model a checkpoint describes, in eval mode, on the CPU, in the dtype it was saved in.
+
+    Raises:
+        CheckpointError: an unreadable or foreign file, an unknown class, or tensors that disagree with the config.
+    """
+    header = read_header(path)
+    if header.builds not in known_builds():
+        raise CheckpointError(
+            f"{path} holds a model of class {header.builds!r}, which no catalogue names; "
+            "if you trust it, add its catalogue file with spikeformers.catalog.add first."
+        )
+    try:
+        model = model_class(header.builds).from_words(header.config)
+    except ConfigError as error:
+        raise CheckpointError(f"the config in {path} cannot be built: {error}") from error
+    try:
+        tensors = safetensors.torch.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise _unreadable(path, error) from error
+    _check(path, model.state_dict(), tensors)
+    model.load_state_dict(tensors, assign=True)
+    model.name = header.name
+    return model.eval()
+
+
+def _unreadable(path: str | os.PathLike[str], error: Exception) -> CheckpointError:
+    if not Path(path).exists():
+        return CheckpointError(f"there is no file {path}.")
+    if Path(path).is_dir():
+        return CheckpointError(f"{path} is a directory; name a .safetensors file in it.")
+    size = Path(path).stat().st_size
+    return CheckpointError(
+        f"{path} ({size} bytes) is truncated or not a safetensors file: {error}. Copy it again from its source."
+    )
+
+
+def _check(path: str | os.PathLike[str], expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+    wrong = [f"{name} is missing" for name in expected if name not in found]
+    wrong += [f"{name} is not part of the model" for name in found if name not in expected]
+    wrong += [
+        f"{name} is {list(found[name].shape)}, the config says {list(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in found and found[name].shape != tensor.shape
+    ]
+    if wrong:
+        more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+        raise CheckpointError(
+            f"the config of {path} disagrees with its tensors: {'; '.join(wrong[:5])}{more}. "
+            "The file was altered after it was written; restore it from a copy."
+        )

@@ -1,0 +1,113 @@
+"""Configurations: frozen dataclasses whose fields are the words users, catalogue and checkpoints speak."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+
+from spikeformers.errors import ConfigError, suggest
+from spikeformers.layers import Vocabulary
+from spikeformers.ops import Surrogate
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """The words every model has.
+
+    Args:
+        in_channels: channels of the input.
+        num_classes: classes K.
+        image_size: height and width the model is meant for; others of the right divisibility work too.
+        time_steps: T for static images; an event batch brings its own.
+        neuron, norm: registered words.
+        tau, v_threshold, v_reset, decay_input, detach_reset: of the neurons (see `ops.Dynamics`).
+        surrogate, surrogate_alpha: surrogate gradient and its parameter (None: its default).
+    """
+
+    in_channels: int = 3
+    num_classes: int = 10
+    image_size: tuple[int, int] = (32, 32)
+    time_steps: int = 4
+    neuron: str = "lif"
+    norm: str = "batch_norm"
+    tau: float = 2.0
+    v_threshold: float = 1.0
+    v_reset: float | None = 0.0
+    decay_input: bool = True
+    detach_reset: bool = True
+    surrogate: str = "sigmoid"
+    surrogate_alpha: float | None = None
+
+    def __post_init__(self) -> None:
+        for word, kind in get_type_hints(type(self)).items():
+            object.__setattr__(self, word, _checked(word, getattr(self, word), kind))
+        for word in ("in_channels", "num_classes", "time_steps"):
+            require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
+        require(min(self.image_size) >= 1, f"image_size must be positive, got {list(self.image_size)}.")
+
+    @classmethod
+    def from_words(cls, words: Mapping[str, Any]) -> Self:
+        """Build a config from a mapping.
+
+        Raises:
+            ConfigError: an unknown word (the nearest ones are named), or a value of the wrong type or range.
+        """
+        known = [field.name for field in fields(cls)]
+        for word in words:
+            if word not in known:
+                raise ConfigError(
+                    f"{cls.__name__} has no word {word!r}.{suggest(word, known)} Known: {', '.join(sorted(known))}."
+                )
+        return cls(**words)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The words as plain values that JSON and TOML can hold."""
+        return {word: list(value) if isinstance(value, tuple) else value for word, value in asdict(self).items()}
+
+    def vocabulary(self) -> Vocabulary:
+        """The neuron and norm these words choose."""
+        return Vocabulary(
+            neuron=self.neuron,
+            norm=self.norm,
+            tau=self.tau,
+            v_threshold=self.v_threshold,
+            v_reset=self.v_reset,
+            decay_input=self.decay_input,
+            detach_reset=self.detach_reset,
+            surrogate=Surrogate(self.surrogate, self.surrogate_alpha),
+        )
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise ConfigError with the message unless the condition holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+def _checked(word: str, value: Any, kind: Any) -> Any:
+    """The value as its annotated type, or a ConfigError that names word, type and value."""
+    origin, choices = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in choices:
+            return None
+        (kind,) = (choice for choice in choices if choice is not type(None))
+        return _checked(word, value, kind)
+    if origin is tuple:
+        if isinstance(value, (list, tuple)) and len(value) == len(choices):
+            return tuple(_checked(word, item, choice) for item, choice in zip(value, choices, strict=True))
+    elif kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value)
+    elif kind is int and isinstance(value, float) and value.is_integer():
+        return int(value)
+    elif choices:
+        if value in choices:
+            return value
+        raise ConfigError(
+            f"{word} must be one of {', '.join(map(repr, choices))}, got {value!r}.{suggest(str(value), choices)}"
+        )
+    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    expected = f"{len(choices)} values" if origin is tuple else kind.__name__
+    raise ConfigError(f"{word} must be {expected}, got {value!r}.")

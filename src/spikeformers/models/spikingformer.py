@@ -1,0 +1,48 @@
+"""Spikingformer: spiking self-attention on a membrane-shortcut residual stream.
+
+Zhou et al., "Spikingformer: Spike-driven Residual Learning for Transformer-based Spiking Neural Network", 2023. Every
+branch starts with a neuron and ends in a norm, so each weighted input but the image's and the head's is binary.
+`pool_before_neuron` gives the CML version (Zhou et al., 2023), which pools real values so that the arg-max is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spikeformers.layers import SpikingTokenizer, build_blocks
+from spikeformers.models.trunk import TrunkConfig, TrunkModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikingformerConfig(TrunkConfig):
+    """Words of Spikingformer; the defaults are Spikingformer-4-384 for CIFAR-10."""
+
+
+class Spikingformer(TrunkModel):
+    """Spikingformer and, with `pool_before_neuron`, its CML version."""
+
+    Config = SpikingformerConfig
+
+    def __init__(self, config: SpikingformerConfig) -> None:
+        vocabulary = config.vocabulary()
+        tokenizer = SpikingTokenizer(
+            config.in_channels,
+            config.dim,
+            pooling=config.pooling,
+            pool_before_neuron=config.pool_before_neuron,
+            vocabulary=vocabulary,
+        )
+        blocks = build_blocks(
+            config.depth,
+            config.dim,
+            config.heads,
+            inputs=tokenizer.values,
+            vocabulary=vocabulary,
+            mlp_ratio=config.mlp_ratio,
+            scale=config.attention_scale,
+            v_threshold=config.attention_v_threshold,
+            spike_first=True,
+            qkv_bias=False,
+            init="kaiming_uniform",
+        )
+        super().__init__(config, tokenizer, blocks)
