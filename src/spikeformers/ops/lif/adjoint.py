@@ -6,12 +6,14 @@ With o the derivative of the output, r that of the reset and k = 1/tau, backward
     dL/dX[t] = dL/dH[t] k   (dL/dH[t] without decay_input)
     dL/dk    = sum of dL/dH[t] (X[t] - (V[t-1] - v_reset))   (without X[t] when the input does not decay)
 
-Only H is kept from the forward pass: the spikes, o and r follow from it.
+Only H is kept from the forward pass: the spikes, o and r follow from it. H is an output of the operator too, so that a
+gradient can come to it; it does when this gradient is itself differentiated.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -22,6 +24,7 @@ from spikeformers.ops.lif.dynamics import Dynamics, fire, fire_derivative, reset
 def lif_adjoint(
     grad_out: Tensor | None,
     grad_v: Tensor | None,
+    grad_h: Sequence[Tensor | None],
     x: Tensor | None,
     v: Tensor | None,
     h: list[Tensor],
@@ -33,6 +36,7 @@ def lif_adjoint(
     Args:
         grad_out: [T, ...] or None for zero.
         grad_v: [...] or None for zero.
+        grad_h: T times [...] or None for zero.
         x, v, inverse_tau: as the forward pass took them (x is only read where there is an inverse_tau).
         h: the T membrane potentials [...] before firing.
 
@@ -46,14 +50,16 @@ def lif_adjoint(
     carried = torch.zeros_like(h[0]) if grad_v is None else grad_v
     # Step by step, not for all T at once: one step's tensors stay in the cache and are not paged in anew each time.
     for t in reversed(range(len(h))):
-        spikes, slope = fire(h[t], dynamics), fire_derivative(h[t], dynamics)
-        grad_h = _through_reset(carried, h[t], spikes, slope, dynamics)
+        slope = fire_derivative(h[t], dynamics)
+        grad = _through_reset(carried, h[t], slope, dynamics)
         if grad_out is not None:
-            grad_h = torch.addcmul(grad_h, grad_out[t], _output_derivative(h[t], slope, dynamics))
+            grad = torch.addcmul(grad, grad_out[t], _output_derivative(h[t], slope, dynamics))
+        if (grad_of_h := grad_h[t]) is not None:
+            grad = grad + grad_of_h
         if grad_k is not None and x is not None:
-            grad_k += (grad_h * _leak_drive(t, x, v, h, dynamics)).sum()
-        grad_x.append(grad_h * k if decays else grad_h)
-        carried = grad_h * (1 - k)
+            grad_k += (grad * _leak_drive(t, x, v, h, dynamics)).sum()
+        grad_x.append(grad * k if decays else grad)
+        carried = grad * (1 - k)
     return torch.stack(grad_x[::-1]), carried, grad_k
 
 
@@ -63,11 +69,17 @@ def _output_derivative(h: Tensor, slope: Tensor, dynamics: Dynamics) -> Tensor:
     return slope / dynamics.levels if dynamics.output == "normalised" else slope
 
 
-def _through_reset(grad_v: Tensor, h: Tensor, spikes: Tensor, slope: Tensor, dynamics: Dynamics) -> Tensor:
+def _reset_spikes(h: Tensor, dynamics: Dynamics) -> Tensor:
+    """The spikes as the reset sees them."""
+    spikes = fire(h, dynamics)
+    return spikes.detach() if dynamics.detach_reset else spikes
+
+
+def _through_reset(grad_v: Tensor, h: Tensor, slope: Tensor, dynamics: Dynamics) -> Tensor:
     """dL/dV dV/dH of one step."""
     if dynamics.v_reset is None:
         return grad_v if dynamics.detach_reset else grad_v * (1 - dynamics.reset_amount * slope)
-    ternary = dynamics.fire == "ternary"
+    spikes, ternary = _reset_spikes(h, dynamics), dynamics.fire == "ternary"
     kept = 1 - (spikes.abs() if ternary else spikes)
     if not dynamics.detach_reset:
         kept = kept + (dynamics.v_reset - h) * (slope * spikes.sign() if ternary else slope)
@@ -77,7 +89,7 @@ def _through_reset(grad_v: Tensor, h: Tensor, spikes: Tensor, slope: Tensor, dyn
 def _leak_drive(t: int, x: Tensor, v: Tensor | None, h: list[Tensor], dynamics: Dynamics) -> Tensor | float:
     """dH[t]/dk: what the leak multiplies."""
     if t > 0:
-        before: Tensor | float = reset(h[t - 1], fire(h[t - 1], dynamics), dynamics)
+        before: Tensor | float = reset(h[t - 1], _reset_spikes(h[t - 1], dynamics), dynamics)
     else:
         before = dynamics.rest if v is None else v
     return dynamics.rest - before + x[t] if dynamics.decay_input else dynamics.rest - before

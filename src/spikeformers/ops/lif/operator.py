@@ -51,7 +51,8 @@ def lif_operator(
     )  # fmt: skip
     out = torch.empty_like(x)
     kept: list[Tensor] = []
-    potential: Tensor | float = dynamics.rest if v is None else v
+    # Laid out as x, else the strides of v would spread to H and to the last potential, where x's are promised.
+    potential: Tensor | float = dynamics.rest if v is None else torch.empty_like(x[0]).copy_(v)
     for t in range(x.shape[0]):
         h = charge(x[t], potential, dynamics, inverse_tau)
         spikes = fire(h, dynamics)
@@ -77,11 +78,11 @@ def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tens
     ctx.set_materialize_grads(False)
 
 
-def _backward(ctx: Any, grad_out: Tensor | None, grad_v: Tensor | None, grad_h: Any) -> tuple[Any, ...]:
+def _backward(ctx: Any, grad_out: Tensor | None, grad_v: Tensor | None, grad_h: list[Tensor | None]) -> tuple[Any, ...]:
     if not ctx.keep_h:
         raise RuntimeError("spikeformers::lif ran with keep_h=False: its gradient was not prepared for.")
     x, v, inverse_tau, *h = ctx.saved_tensors
-    grad_x, grad_state, grad_k = lif_adjoint(grad_out, grad_v, x, v, h, ctx.dynamics, inverse_tau)
+    grad_x, grad_state, grad_k = lif_adjoint(grad_out, grad_v, grad_h, x, v, h, ctx.dynamics, inverse_tau)
     return (grad_x, None if v is None else grad_state, grad_k, None, *[None] * 12)
 
 
