@@ -72,8 +72,11 @@ class Dynamics:
             raise ConfigError(f"fire must be one of {', '.join(get_args(Fire))}, got {self.fire!r}.")
         if self.output not in get_args(Output):
             raise ConfigError(f"output must be one of {', '.join(get_args(Output))}, got {self.output!r}.")
-        if self.levels < 1:
-            raise ConfigError(f"levels must be at least 1, got {self.levels}.")
+        if not isinstance(self.levels, int) or self.levels < 1:
+            raise ConfigError(f"levels must be a whole number of at least 1, got {self.levels!r}.")
+        for word, value in (("v_reset", self.v_reset), ("reset_by", self.reset_by)):
+            if value is not None and not math.isfinite(value):
+                raise ConfigError(f"{word} must be a finite number or None, got {value}.")
         if self.fire == "integer" and self.v_reset is not None:
             raise ConfigError("integer firing subtracts what it fires: set v_reset=None.")
         if self.output == "normalised" and self.fire != "integer":

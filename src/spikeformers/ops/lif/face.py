@@ -10,6 +10,9 @@ from spikeformers.ops.lif.dynamics import Dynamics
 from spikeformers.ops.lif.operator import lif_operator, words_of
 from spikeformers.ops.lif.reference import lif_reference
 
+# Made once: torch.compile cannot trace the making of it.
+_SPIKFORMER = Dynamics()
+
 
 def lif(
     x: Tensor, v: Tensor | None = None, dynamics: Dynamics | None = None, *, inverse_tau: Tensor | None = None
@@ -26,9 +29,9 @@ def lif(
         Output [T, ...] and the membrane potential [...] after the last step, which continues the run as the next `v`.
 
     Raises:
-        InputError: x has no time step, is not floating point, or v does not fit it.
+        InputError: x has no time step, is not floating point, v does not fit it, or inverse_tau is not a scalar.
     """
-    dynamics = Dynamics() if dynamics is None else dynamics
+    dynamics = _SPIKFORMER if dynamics is None else dynamics
     if x.dim() == 0 or x.shape[0] == 0 or not x.is_floating_point():
         raise InputError(
             f"a neuron takes a floating point current [T, ...] with T >= 1, got {x.dtype} {list(x.shape)}."
@@ -37,6 +40,11 @@ def lif(
         raise InputError(
             f"the membrane potential must be {x.dtype} {list(x.shape[1:])} for a current {list(x.shape)}, "
             f"got {v.dtype} {list(v.shape)}."
+        )
+    if inverse_tau is not None and not (inverse_tau.dim() == 0 and inverse_tau.is_floating_point()):
+        raise InputError(
+            f"inverse_tau must be one floating point number, a tensor [], got {inverse_tau.dtype} "
+            f"{list(inverse_tau.shape)}."
         )
     if torch.compiler.is_exporting():
         # An exported program must run where this package is not installed: plain operations only.
