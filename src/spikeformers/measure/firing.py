@@ -54,8 +54,7 @@ def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
     Returns:
         One `Firing` for each call of a neuron layer. Counts of integer outputs are exact integers.
     """
-    form = official.recognise(type(model), model.config.to_dict())
-    theirs = form.names(getattr(model.config, "depth", 0)) if form else {}
+    theirs = official.names(model.system, model.variant, getattr(model.config, "depth", 0))
     rows: list[Firing] = []
 
     def watch(name: str) -> Callable[[Neuron, tuple[Tensor, ...], Tensor], None]:

@@ -40,6 +40,7 @@ class SpikingModel(nn.Module, ABC):
     Attributes:
         config: the frozen configuration.
         name: catalogue name, where it came from there.
+        system, variant: the published system and form whose official names it has, or None.
     """
 
     Config: ClassVar[type[ModelConfig]]
@@ -49,6 +50,8 @@ class SpikingModel(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.name: str | None = None
+        self.system: str | None = None
+        self.variant: str | None = None
 
     @classmethod
     def from_words(cls, words: Mapping[str, Any]) -> Self:

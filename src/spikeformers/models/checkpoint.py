@@ -33,6 +33,7 @@ class Header:
         format: version of this layout.
         name: catalogue name, or None for a model built from a config of its own.
         builds: "module:Class" of the model.
+        system, variant: the published system and form whose official names it has, or None.
         config: every config word.
         provenance: whatever the writer adds: recipe, data set, seed, accuracy.
     """
@@ -40,6 +41,8 @@ class Header:
     format: int
     name: str | None
     builds: str
+    system: str | None
+    variant: str | None
     config: dict[str, Any]
     provenance: dict[str, Any] = field(default_factory=dict)
 
@@ -59,6 +62,8 @@ def save(model: SpikingModel, path: str | os.PathLike[str], *, provenance: Mappi
         format=FORMAT,
         name=model.name,
         builds=builds_of(model),
+        system=model.system,
+        variant=model.variant,
         config=model.config.to_dict(),
         provenance=dict(provenance or {}),
     )
@@ -123,7 +128,7 @@ def load(path: str | os.PathLike[str]) -> SpikingModel:
         raise _unreadable(path, error) from error
     _check(path, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
-    model.name = header.name
+    model.name, model.system, model.variant = header.name, header.system, header.variant
     return model.eval()
 
 

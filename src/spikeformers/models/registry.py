@@ -28,7 +28,7 @@ def create_model(name: str, **overrides: Any) -> SpikingModel:
     """
     record = catalog.get(name)
     model = model_class(record.builds).from_words({**record.config, **overrides})
-    model.name = record.name
+    model.name, model.system, model.variant = record.name, record.system, record.variant
     return model
 
 
