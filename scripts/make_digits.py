@@ -2,8 +2,8 @@
 
 Needs scikit-learn, which the project itself does not depend on:
 
-    python -m venv /tmp/digits && /tmp/digits/bin/pip install scikit-learn==1.9.1
-    PYTHONPATH=src /tmp/digits/bin/python scripts/make_digits.py
+    python -m venv digits-venv && digits-venv/bin/pip install scikit-learn==1.9.1
+    PYTHONPATH=src digits-venv/bin/python scripts/make_digits.py
 
 The file holds
     images  uint8  [1797, 8, 8]  grey values 0..16, in the order of scikit-learn (and of UCI's optdigits.tes)

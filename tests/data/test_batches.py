@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeformers.data import Batches, Images, RandomHorizontalFlip, batches, normalise
@@ -29,7 +29,6 @@ def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@settings(deadline=None)
 @given(
     count=st.integers(1, 60), size=st.integers(1, 25), shuffle=st.booleans(), drop_last=st.booleans(),
     seed=st.integers(0, 2**40),

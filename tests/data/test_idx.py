@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -39,7 +39,6 @@ def read_or_refuse(content: bytes) -> np.ndarray | None:
         return None
 
 
-@settings(deadline=None)
 @given(array=arrays, compressed=st.booleans())
 def test_what_was_written_is_read(idx_bytes: ToBytes, array: np.ndarray, compressed: bool) -> None:
     content = idx_bytes(array)
@@ -50,7 +49,6 @@ def test_what_was_written_is_read(idx_bytes: ToBytes, array: np.ndarray, compres
     assert found.tobytes() == array.tobytes()
 
 
-@settings(deadline=None)
 @given(array=arrays, padding=st.binary(min_size=1, max_size=40), compressed=st.booleans())
 def test_padding_is_refused(idx_bytes: ToBytes, array: np.ndarray, padding: bytes, compressed: bool) -> None:
     content = idx_bytes(array) + padding
@@ -67,7 +65,6 @@ def test_every_truncation_is_refused(idx_bytes: ToBytes, compressed: bool) -> No
             read_bytes(content[:length])
 
 
-@settings(deadline=None)
 @given(array=arrays, data=st.data())
 def test_a_damaged_gzip_file_never_yields_other_numbers(idx_bytes: ToBytes, array: np.ndarray, data) -> None:
     damaged = bytearray(gzip.compress(idx_bytes(array)))
@@ -77,7 +74,6 @@ def test_a_damaged_gzip_file_never_yields_other_numbers(idx_bytes: ToBytes, arra
     assert found is None or found.tobytes() == array.tobytes()
 
 
-@settings(deadline=None)
 @given(array=arrays, data=st.data())
 def test_a_damaged_header_never_yields_more_or_less_than_the_file_holds(
     idx_bytes: ToBytes, array: np.ndarray, data
@@ -89,7 +85,6 @@ def test_a_damaged_header_never_yields_more_or_less_than_the_file_holds(
     assert found is None or 4 + 4 * found.ndim + found.nbytes == len(damaged)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tail: b"\x1f\x8b\x08\0" + tail))
 def test_arbitrary_bytes_are_read_or_refused(content: bytes) -> None:
     read_or_refuse(content)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -150,7 +150,6 @@ def test_truncated_files_are_refused(tmp_path: Path, kind: str) -> None:
             load_one(path)
 
 
-@settings(deadline=None)
 @given(kind=st.sampled_from(["png", "jpeg", "npy"]), data=st.data())
 def test_a_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, kind: str, data) -> None:
     damaged = bytearray(encoded(kind))
@@ -166,8 +165,9 @@ def test_a_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFact
     assert str(path) in message
 
 
-def test_a_picture_that_claims_an_absurd_size_is_refused(tmp_path: Path) -> None:
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (12_000, 10_000)])
+def test_a_picture_that_claims_an_absurd_size_is_refused(tmp_path: Path, width: int, height: int) -> None:
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
     content = b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
