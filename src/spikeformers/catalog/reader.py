@@ -1,4 +1,4 @@
-'''One catalogue file: a TOML file that describes the models of one family.
+"""One catalogue file: a TOML file that describes the models of one family.
 
     family = "spikformer"                # every model's name starts with it
     builds = "package.module:Class"      # a class whose `Config` takes the words of `config`
@@ -18,7 +18,7 @@
     uncertain = ["heads"]                # optional: words nobody published
 
 A model's configuration is [config], then its variant, then its own `config`; where two give a word, the later wins.
-'''
+"""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def read_family(path: str | os.PathLike[str]) -> Family:
         optional={"system": str, "licence_note": str, "paper": dict, "config": dict, "variants": dict},
     )
     if not _BUILDS.fullmatch(table["builds"]):
-        raise ConfigError(f'{path}: \'builds\' must read "package.module:Class", found {table["builds"]!r}.')
+        raise ConfigError(f"{path}: 'builds' must read 'package.module:Class', found {table['builds']!r}.")
     variants = {name: _variant(name, words, table, path) for name, words in table.get("variants", {}).items()}
     paper = _paper(table.get("paper", {}), f"{path} [paper]")
     records = tuple(
@@ -97,6 +97,10 @@ def _record(
     start = variants[variant].config if variant else table.get("config", {})
     config = _plain({**start, **fields["config"]})
     _check_input_words(config, where)
+    uncertain = strings(fields.get("uncertain", []), f"{where} uncertain")
+    for word in uncertain:
+        if word not in config:
+            raise ConfigError(f"{where}: 'uncertain' names {word!r}, which is no configuration word of this model.")
     return Record(
         name=name,
         family=table["family"],
@@ -112,7 +116,7 @@ def _record(
         paper=paper,
         licence_note=table.get("licence_note", ""),
         notes=strings(fields.get("notes", []), f"{where} notes"),
-        uncertain=strings(fields.get("uncertain", []), f"{where} uncertain"),
+        uncertain=uncertain,
     )
 
 
@@ -140,19 +144,15 @@ def _result(item: object, config: dict[str, Any], where: str) -> Result:
         metric=fields.get("metric", "top-1"),
         value=float(fields["value"]),
         time_steps=fields.get("time_steps", config["time_steps"]),
-        image_size=_size(fields.get("image_size", config["image_size"]), where),
+        image_size=_size(fields["image_size"], where) if "image_size" in fields else None,
         source=fields["source"],
     )
 
 
 def _paper(table: object, where: str) -> Paper:
-    text = dict.fromkeys(("title", "venue", "arxiv", "url", "bibtex"), str)
-    fields = checked(table, where, required={}, optional={**text, "authors": list, "year": int})
-    return Paper(
-        **{key: fields[key].strip() for key in text if key in fields},
-        authors=strings(fields.get("authors", []), f"{where} authors"),
-        year=fields.get("year"),
-    )
+    text = dict.fromkeys(("title", "authors", "venue", "arxiv", "url", "bibtex"), str)
+    fields = checked(table, where, required={}, optional={**text, "year": int})
+    return Paper(**{key: value.strip() if key in text else value for key, value in fields.items()})
 
 
 def _size(value: object, where: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ class Paper:
     """Where a model was published. What is not known stays empty; a model without a paper has an empty one."""
 
     title: str = ""
-    authors: tuple[str, ...] = ()
+    authors: str = ""
     venue: str = ""
     year: int | None = None
     arxiv: str = ""
@@ -27,14 +27,14 @@ class Result:
         metric: What was measured; "top-1" is accuracy on the test set in per cent.
         value: The figure.
         time_steps: T of that measurement.
-        image_size: (height, width) of that measurement.
+        image_size: (height, width) of that measurement where it is not the model's own.
         source: Paper and table.
     """
 
     metric: str
     value: float
     time_steps: int
-    image_size: tuple[int, int]
+    image_size: tuple[int, int] | None
     source: str
 
 

@@ -27,9 +27,7 @@ def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(f"{path}: this is not a TOML file: {error}.") from error
 
 
-def checked(
-    table: object, where: str, *, required: Mapping[str, type], optional: Mapping[str, type]
-) -> dict[str, Any]:
+def checked(table: object, where: str, *, required: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
     """Return `table` after checking that it has the required keys, no unknown ones, and values of the right type.
 
     Raises:

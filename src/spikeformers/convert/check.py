@@ -1,0 +1,72 @@
+"""Telling a user in which way tensors, form and configuration disagree."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from spikeformers.catalog import official
+from spikeformers.catalog.official import Form
+from spikeformers.convert.translate import Translation, official_name, official_shape, translate
+
+_SHOWN = 12
+
+
+def disagreements(config: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for every configuration word that is not what the tensors show."""
+    return [
+        f"the config says {word} {config[word]!r}, the tensors "
+        + (f"have {value} blocks" if word == "depth" else f"show {word} {value:g}")
+        for word, value in shown.items()
+        if word in config and not _same(config[word], value)
+    ]
+
+
+def problems(translation: Translation, form: Form, model: nn.Module) -> dict[str, list[str]]:
+    """Compare tensors with the state of the model; by kind, the official names (with shapes, where those differ)."""
+    state = {name: official_shape(name, tensor, form) for name, tensor in model.state_dict().items()}
+    modules = form.names(official.count_blocks(state, form.modules))
+    tensors = translation.tensors
+    found = {
+        "missing": [official_name(name, modules) for name in state if name not in tensors],
+        "unexpected": translation.unexpected + [translation.given[name] for name in tensors if name not in state],
+        "of another shape": [
+            f"{translation.given[name]} {tuple(tensor.shape)} where {state[name]} is expected"
+            for name, tensor in tensors.items()
+            if name in state and tuple(tensor.shape) != state[name]
+        ],
+    }
+    return {kind: names for kind, names in found.items() if names}
+
+
+def report(form: Form, found: Mapping[str, Sequence[str]], tensors: Mapping[str, Tensor]) -> str:
+    """Return the message for tensors that are not what the form has."""
+    lines = [f"These {len(tensors)} tensors are not a whole {form.system!r} in the form {form.variant!r}."]
+    for kind, names in found.items():
+        if names:
+            rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+            lines.append(f"  {len(names)} {kind}: {', '.join(names[:_SHOWN])}{rest}")
+    if found.get("unexpected"):
+        lines += _advice(tensors)
+    return "\n".join(lines)
+
+
+def _advice(tensors: Mapping[str, Tensor]) -> list[str]:
+    forms = [form for system in official.systems() for form in official.forms(system)]
+    ours = {module for form in forms for module in form.names(1)}
+    if any(name.rpartition(".")[0] in ours for name in tensors):
+        return ["Some names are this library's own. Its checkpoints are read by spikeformers.load."]
+    fitting = [f"{form.system!r} {form.variant!r}" for form in forms if not translate(tensors, form).unexpected]
+    if fitting:
+        return [f"All names belong to {' or '.join(fitting)}: name that system and variant instead."]
+    return ["No form known here has all these names."]
+
+
+def _same(word: Any, shown: Any) -> bool:
+    # A ratio that was shown is a quotient of sizes, one that was given may be rounded.
+    return word == shown or (
+        isinstance(shown, float) and isinstance(word, (int, float)) and math.isclose(word, shown, rel_tol=1e-3)
+    )

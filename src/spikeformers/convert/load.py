@@ -1,0 +1,92 @@
+"""Official checkpoint -> model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeformers import catalog
+from spikeformers.catalog import official
+from spikeformers.catalog.official import Form
+from spikeformers.convert.check import disagreements, problems, report
+from spikeformers.convert.source import Source, read_tensors
+from spikeformers.convert.translate import Translation, sizes_shown, translate
+from spikeformers.errors import CheckpointError, ConfigError
+from spikeformers.models import SpikingModel, model_class
+
+
+def load_official(source: Source, system: str, variant: str, config: Mapping[str, Any] | None = None) -> SpikingModel:
+    """Build a model from the authors' weights.
+
+    Their files name neither the form nor the heads, time steps and constants of the neurons: say what you know.
+
+    Args:
+        source: A state dict under the authors' names; or a .safetensors file; or a file of `torch.save` (.pth, .pt,
+            .pth.tar) with such a state dict alone, under "state_dict" or under "model". It is never unpickled as code.
+        system: "spikformer", "spikformer_cml", "spikingformer" or "spikingformer_cml".
+        variant: The released form: "cifar", "imagenet", "cifar10dvs" or "gesture".
+        config: Configuration words. Sizes that are left out (dim, depth, mlp_ratio, in_channels, num_classes) are read
+            from the tensors, the others are those of the form (see `catalog.variant`).
+
+    Returns:
+        The model in eval mode, on the CPU, in the floating point type of the tensors. What the authors' files carry in
+        vain (norms and position tables their models never use) is left behind.
+
+    Raises:
+        UnknownNameError: no such system or form.
+        ConfigError: a configuration word is unknown, of the wrong type, or contradicts another.
+        CheckpointError: the file cannot be read, or its tensors disagree with the form or the configuration; the
+            message names them.
+    """
+    form = official.form(system, variant)
+    tensors = read_tensors(source)
+    translation = translate(tensors, form)
+    if not translation.tensors:
+        raise CheckpointError(report(form, {"unexpected": translation.unexpected}, tensors))
+    model = _build(form, _complete(config or {}, translation, form, tensors), given=config or {})
+    found = problems(translation, form, model)
+    if found:
+        raise CheckpointError(report(form, found, tensors))
+    model.to(_floating_type(tensors.values()))
+    shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
+    model.load_state_dict({name: tensor.reshape(shapes[name]) for name, tensor in translation.tensors.items()})
+    model.system, model.variant = system, variant
+    return model.eval()
+
+
+def _complete(
+    config: Mapping[str, Any], translation: Translation, form: Form, tensors: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """Add to the user's words those the tensors show, and those of the form where neither says anything."""
+    shown = sizes_shown(translation, form)
+    wrong = disagreements(config, shown)
+    if wrong:
+        raise CheckpointError(f"{'; '.join(wrong)}. Leave these words out, or convert the file they belong to.")
+    hidden = [place[0] for word, place in form.sizes.items() if word not in shown and word not in config]
+    if hidden:
+        missing = [translation.official_name(name, form) for name in dict.fromkeys(hidden)]
+        raise CheckpointError(report(form, {"missing": missing, "unexpected": translation.unexpected}, tensors))
+    return {**catalog.variant(form.system, form.variant).config, **shown, **config}
+
+
+def _build(form: Form, words: Mapping[str, Any], given: Mapping[str, Any]) -> SpikingModel:
+    build = model_class(catalog.variant(form.system, form.variant).builds).from_words
+    try:
+        # The random weights it starts from are thrown away, so they must not cost the caller random numbers.
+        with torch.random.fork_rng(devices=[]):
+            return build(words)
+    except ConfigError as error:
+        assumed = ", ".join(f"{word} = {value}" for word, value in words.items() if word not in given)
+        raise ConfigError(
+            f"{error} Not in your config, so taken from the tensors or from {form.system}/{form.variant}: {assumed}."
+        ) from error
+
+
+def _floating_type(tensors: Iterable[Tensor]) -> torch.dtype:
+    """Return the type that holds all these tensors; counters do not matter."""
+    types = [tensor.dtype for tensor in tensors if tensor.is_floating_point()]
+    return reduce(torch.promote_types, types, types[0]) if types else torch.get_default_dtype()
