@@ -33,7 +33,7 @@ lint: $(STAMP) ## style, types and import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: $(STAMP) ## rewrite the sources in the house style
 	$(BIN)/ruff check --fix
@@ -46,7 +46,7 @@ bench: $(STAMP) ## run every script in benchmarks/
 	done; [ -n "$$found" ] || echo "There are no benchmarks yet: benchmarks/ holds no Python script."
 
 clean: ## remove what was made here, except your runs/ and the environment
-	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt $(VENV)/bin/python
