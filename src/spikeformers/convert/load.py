@@ -66,11 +66,14 @@ def _complete(
     wrong = disagreements(config, shown)
     if wrong:
         raise CheckpointError(f"{'; '.join(wrong)}. Leave these words out, or convert the file they belong to.")
-    hidden = [place[0] for word, place in form.sizes.items() if word not in shown and word not in config]
+    words = {**catalog.variant(form.system, form.variant).config, **shown, **config}
+    # Without these sizes there is no model to compare the tensors with.
+    hidden = {place[0] for word, place in form.sizes.items() if word not in words}
     if hidden:
-        missing = [translation.official_name(name, form) for name in dict.fromkeys(hidden)]
-        raise CheckpointError(report(form, {"missing": missing, "unexpected": translation.unexpected}, tensors))
-    return {**catalog.variant(form.system, form.variant).config, **shown, **config}
+        names = [translation.official_name(name, form) for name in sorted(hidden)]
+        found = {"missing or without its dimensions": names, "unexpected": translation.unexpected}
+        raise CheckpointError(report(form, found, tensors))
+    return words
 
 
 def _build(form: Form, words: Mapping[str, Any], given: Mapping[str, Any]) -> SpikingModel:

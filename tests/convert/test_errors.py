@@ -1,0 +1,230 @@
+"""What a user is told when source, form and configuration do not fit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from tests.golden_rules import fill_state, golden
+from torch import Tensor, nn
+
+from spikeformers.convert import load_official, to_official
+from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
+from spikeformers.models import Spikformer, create_model, save
+
+
+def state_of(name: str) -> dict[str, Tensor]:
+    file = golden(name)
+    return fill_state(file["state_dict"], file["fill"]["salt"])
+
+
+def load_it(source: Any, **words: Any) -> Any:
+    return load_official(source, "spikformer", "cifar", {"heads": 4, **words})
+
+
+@pytest.fixture
+def state() -> dict[str, Tensor]:
+    return state_of("spikformer_cifar")
+
+
+def test_unknown_systems_forms_and_words(state: dict[str, Tensor]) -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'spikformer'"):
+        load_official(state, "spikfomer", "cifar")
+    with pytest.raises(UnknownNameError, match="'gesture' of 'spikformer'"):
+        load_official(state, "spikformer", "gesture")
+    with pytest.raises(ConfigError, match=r"no word 'detph'. Did you mean 'depth'"):
+        load_it(state, detph=2)
+    with pytest.raises(ConfigError, match=r"tau must be float, got 'two'"):
+        load_it(state, tau="two")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"depth": 4}, "the config says depth 4, the tensors have 2 blocks"),
+        ({"dim": 128}, "the config says dim 128, the tensors show dim 64"),
+        ({"dim": "64"}, "the config says dim '64', the tensors show dim 64"),
+        ({"num_classes": 100}, "the config says num_classes 100, the tensors show num_classes 10"),
+        ({"in_channels": 1}, "the config says in_channels 1, the tensors show in_channels 3"),
+        ({"mlp_ratio": 2}, "the config says mlp_ratio 2, the tensors show mlp_ratio 4"),
+    ],
+)
+def test_a_config_that_disagrees_with_the_tensors(
+    state: dict[str, Tensor], words: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load_it(state, **words)
+
+
+def test_heads_that_do_not_divide(state: dict[str, Tensor]) -> None:
+    with pytest.raises(ConfigError, match=r"heads 12.*taken from the tensors or from spikformer/cifar: .*heads = 12"):
+        load_official(state, "spikformer", "cifar")
+
+
+def test_missing_unexpected_and_misshapen_tensors_are_named(state: dict[str, Tensor]) -> None:
+    del state["block.1.attn.q_linear.bias"], state["patch_embed.rpe_bn.running_var"]
+    state["block.1.attn.extra.weight"] = torch.ones(3)
+    state["block.0.attn.q_bn.scale"] = torch.ones(3)
+    state["block.0.mlp.fc1_linear.weight"] = torch.ones(256, 64, 1)
+    with pytest.raises(CheckpointError) as caught:
+        load_it(state)
+    message = str(caught.value)
+    assert "2 missing: patch_embed.rpe_bn.running_var, block.1.attn.q_linear.bias" in message
+    assert "2 unexpected: block.1.attn.extra.weight, block.0.attn.q_bn.scale" in message
+    assert "1 of another shape: block.0.mlp.fc1_linear.weight (256, 64, 1) where (256, 64) is expected" in message
+
+
+def test_a_missing_tensor_that_shows_a_size(state: dict[str, Tensor]) -> None:
+    tensor = state.pop("head.weight")
+    with pytest.raises(CheckpointError, match=r"1 missing or without its dimensions: head\.weight$"):
+        load_it(state)
+    with pytest.raises(CheckpointError, match=r"1 missing or without its dimensions: head\.weight$"):
+        load_it({**state, "head.weight": tensor[0]})
+    # With the sizes told, the same tensor is still missing.
+    with pytest.raises(CheckpointError, match=r"1 missing: head\.weight"):
+        load_it(state, dim=64, num_classes=10, mlp_ratio=4)
+
+
+def test_a_block_in_the_middle_is_missing() -> None:
+    state = state_of("spikformer_cifar")
+    state = {name.replace("block.1.", "block.2."): tensor for name, tensor in state.items()}
+    with pytest.raises(CheckpointError, match=r"missing: block\.1\.attn") as caught:
+        load_it(state)
+    assert "unexpected: block.2." in str(caught.value)
+
+
+def test_long_lists_are_counted(state: dict[str, Tensor]) -> None:
+    state |= {f"extra.{i}": torch.ones(1) for i in range(50)}
+    with pytest.raises(CheckpointError, match=r"50 unexpected: extra\.0, .* and 38 more"):
+        load_it(state)
+
+
+def test_a_tensor_given_under_two_names() -> None:
+    state = state_of("spikingformer_imagenet")
+    state["patch_embed.rpe_conv.weight"] = state["patch_embed.proj4_conv.weight"]
+    with pytest.raises(CheckpointError, match=r"1 unexpected: patch_embed\.rpe_conv\.weight"):
+        load_official(state, "spikingformer", "imagenet", {"heads": 4})
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("spikformer_imagenet", "All names belong to 'spikformer' 'cifar10dvs' or 'spikformer' 'imagenet'"),
+        ("spikformer_cifar10dvs", "All names belong to 'spikformer' 'cifar10dvs': name that"),
+        ("spikformer_cml_cifar", "All names belong to 'spikformer_cml' 'cifar': name that"),
+        ("spikingformer_cifar", "All names belong to 'spikingformer' 'cifar': name that"),
+    ],
+)
+def test_another_form_is_recognised(name: str, advice: str) -> None:
+    with pytest.raises(CheckpointError, match=advice):
+        load_it(state_of(name))
+
+
+def test_a_form_of_equal_names_and_other_shapes() -> None:
+    state = state_of("spikformer_imagenet")
+    message = r"block\.0\.mlp\.fc1_conv\.weight \(256, 64, 1, 1\) where \(256, 64, 1\) is expected"
+    with pytest.raises(CheckpointError, match=message):
+        load_official(state, "spikformer", "cifar10dvs", {"heads": 4, "in_channels": 3})
+
+
+def test_foreign_tensors() -> None:
+    with pytest.raises(CheckpointError, match=r"2 unexpected: weight, bias\n.*No form known here has all these names"):
+        load_it(nn.Linear(2, 2).state_dict())
+
+
+def test_our_own_tensors(tmp_path: Path) -> None:
+    model = create_model("spikformer_2_64.digits")
+    save(model, tmp_path / "ours.safetensors")
+    for source in (model.state_dict(), tmp_path / "ours.safetensors"):
+        with pytest.raises(CheckpointError, match="are read by"):
+            load_it(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "expected a state dict .*, found nothing"),
+        ({"model": {}}, "expected a state dict .*, found nothing"),
+        ({"epoch": 3, "lr": 0.1}, "these entries are no tensors: epoch, lr"),
+        ({3: torch.ones(1)}, "these entries are no tensors: 3"),
+        ({"state_dict": {"head.weight": 3}}, "these entries are no tensors: head.weight"),
+        ({f"k{i}": 0 for i in range(30)}, r"no tensors: k0, .*k9 \.\.\."),
+    ],
+)
+def test_no_state_dict(source: dict[Any, Any], message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load_it(source)
+
+
+def test_files_without_a_state_dict(tmp_path: Path) -> None:
+    path = tmp_path / "list.pth"
+    torch.save([torch.ones(2)], path)
+    with pytest.raises(CheckpointError, match=r"list\.pth: expected a state dict .*, found a list"):
+        load_it(path)
+    with pytest.raises(CheckpointError, match=r"absent\.pth: there is no such file"):
+        load_it(tmp_path / "absent.pth")
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        load_it(tmp_path)
+
+
+class Runs:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (os.environ["SPIKEFORMERS_TEST_DIRECTORY"],)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_code_in_a_file_is_not_run(
+    tmp_path: Path, state: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch, zipped: bool
+) -> None:
+    monkeypatch.setenv("SPIKEFORMERS_TEST_DIRECTORY", str(tmp_path / "was_run"))
+    path = tmp_path / "evil.pth"
+    torch.save({"state_dict": state, "args": Runs()}, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(CheckpointError, match=r"holds a Python object \(posix\.mkdir\)|\(nt\.mkdir\)"):
+        load_it(path)
+    assert not (tmp_path / "was_run").exists()
+
+
+def test_a_whole_model_is_not_unpickled(tmp_path: Path) -> None:
+    path = tmp_path / "module.pth"
+    torch.save(nn.Linear(2, 2), path)
+    with pytest.raises(CheckpointError, match=r"Python object \(torch\.nn\.modules\.linear\.Linear\)"):
+        load_it(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("kind", ["zip", "legacy", "safetensors"])
+def test_truncated_files(tmp_path: Path, state: dict[str, Tensor], share: float, kind: str) -> None:
+    path = tmp_path / ("model.safetensors" if kind == "safetensors" else "model.pth")
+    if kind == "safetensors":
+        save_file(state, path)
+    else:
+        torch.save({"state_dict": state}, path, _use_new_zipfile_serialization=kind == "zip")
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(CheckpointError, match=r"not a whole checkpoint file; it may be truncated"):
+        load_it(path)
+
+
+@pytest.mark.parametrize("name", ["notes.pth", "notes.safetensors"])
+def test_files_of_another_kind(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("These are notes.\n" * 20)
+    with pytest.raises(CheckpointError, match=r"not a whole checkpoint file"):
+        load_it(path)
+
+
+def test_tensors_without_an_official_name(state: dict[str, Tensor]) -> None:
+    with pytest.raises(UnknownNameError, match=r"No tensors are called 'gradient'. Did you mean 'gradients'"):
+        to_official(load_it(state), "gradient")
+    with pytest.raises(UnknownNameError, match="follows no published system"):
+        to_official(Spikformer.from_words({}))
+    with pytest.raises(UnknownNameError, match="'gesture' of 'spikformer'"):
+        to_official(create_model("spikformer_2_256.dvs128gesture"))
+    model = load_it(state)
+    model.extra = nn.Linear(2, 2)
+    with pytest.raises(CheckpointError, match=r"no counterpart of extra\.weight, extra\.bias"):
+        to_official(model)

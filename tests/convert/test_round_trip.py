@@ -1,0 +1,227 @@
+"""Official state dicts come in, and leave as they came."""
+
+from __future__ import annotations
+
+import argparse
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from tests.golden_rules import fill_state, golden, golden_names
+from torch import Tensor
+
+from spikeformers import catalog
+from spikeformers.catalog import official
+from spikeformers.convert import load_official, to_official
+from spikeformers.models import create_model, load, model_class, save
+
+FILES = [name for name in golden_names("spikformer", "spikingformer") if golden(name)["system"] in official.systems()]
+FORMS = [(form.system, form.variant) for system in official.systems() for form in official.forms(system)]
+
+
+def state_of(file: dict[str, Any]) -> dict[str, Tensor]:
+    return fill_state(file["state_dict"], file["fill"]["salt"])
+
+
+def useful(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Less what the golden files note as without influence."""
+    in_vain = ("norm1", "norm2", "norm", "pos_embed")
+    return {name: tensor for name, tensor in state.items() if not set(name.split(".")) & set(in_vain)}
+
+
+def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
+    assert list(found) == list(expected)
+    for name, tensor in expected.items():
+        assert found[name].dtype == tensor.dtype, name
+        assert torch.equal(found[name], tensor), name
+
+
+def whole(model: Any, like: dict[str, Tensor]) -> dict[str, Tensor]:
+    state = {**to_official(model), **to_official(model, "buffers")}
+    assert set(state) == set(like)
+    return {name: state[name] for name in like}
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+def test_golden_states(name: str, dtype: torch.dtype) -> None:
+    file = golden(name)
+    state = {key: tensor.to(dtype) if tensor.is_floating_point() else tensor for key, tensor in state_of(file).items()}
+    model = load_official(state, file["system"], file["variant"], file["config"])
+    assert not model.training
+    assert (model.system, model.variant) == (file["system"], file["variant"])
+    expected = useful(state)
+    assert_same(whole(model, expected), expected)
+    is_buffer = [".running_" in key or key.endswith(".num_batches_tracked") for key in expected]
+    # Each part is in the order of the official file.
+    assert list(to_official(model)) == [key for key, buffer in zip(expected, is_buffer, strict=True) if not buffer]
+    assert list(to_official(model, "buffers")) == [key for key, b in zip(expected, is_buffer, strict=True) if b]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_sizes_come_from_the_tensors(name: str) -> None:
+    file = golden(name)
+    hidden = {word: file["config"][word] for word in ("heads", "image_size", "time_steps")}
+    model = load_official(state_of(file), file["system"], file["variant"], hidden)
+    expected = load_official(state_of(file), file["system"], file["variant"], file["config"])
+    # Everything else is a constant of the form, and the golden files record the same constants.
+    assert model.config == expected.config
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> dict[str, Any]:
+    heads = draw(st.sampled_from([1, 2, 4]))
+    return {
+        "dim": 8 * draw(st.integers(1, 5)),
+        "depth": draw(st.integers(1, 3)),
+        "heads": heads,
+        "mlp_ratio": draw(st.sampled_from([0.5, 1, 1.75, 8 / 3, 4])),
+        "in_channels": draw(st.integers(1, 3)),
+        "num_classes": draw(st.integers(1, 12)),
+        "image_size": (16, 32),
+    }
+
+
+@settings(max_examples=40)
+@given(form=st.sampled_from(FORMS), words=configs())
+def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
+    variant = catalog.variant(*form)
+    model = model_class(variant.builds).from_words({**variant.config, **words})
+    model.system, model.variant = form
+    state = {**to_official(model), **to_official(model, "buffers")}
+    again = load_official(state, *form, {"heads": words["heads"], "image_size": words["image_size"]})
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+
+
+def a_state() -> dict[str, Tensor]:
+    return state_of(golden("spikingformer_cifar"))
+
+
+def load_it(source: Any) -> Any:
+    return load_official(source, "spikingformer", "cifar", {"heads": 4})
+
+
+def timm_file(state: dict[str, Tensor]) -> dict[str, Any]:
+    args = argparse.Namespace(lr=5e-4, model="vitsnn", opt_betas=None, mean=[0.5, 0.5, 0.5])
+    optimizer = {"state": {0: {"step": 3, "exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 5e-4, "params": [0]}]}
+    return {
+        "epoch": 299,
+        "arch": "vitsnn",
+        "state_dict": OrderedDict(state),
+        "optimizer": optimizer,
+        "version": 2,
+        "args": args,
+        "amp_scaler": {"scale": 65536.0},
+        "metric": 95.81,
+    }
+
+
+def event_file(state: dict[str, Tensor]) -> dict[str, Any]:
+    return {"model": OrderedDict(state), "epoch": 105, "max_test_acc1": 81.3, "args": argparse.Namespace(T=16)}
+
+
+@pytest.mark.parametrize("wrap", [OrderedDict, timm_file, event_file, lambda state: {"model": timm_file(state)}])
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_files_of_the_training_scripts(tmp_path: Path, wrap: Any, prefix: str, zipped: bool) -> None:
+    state = a_state()
+    path = tmp_path / "model_best.pth.tar"
+    content = wrap({prefix + name: tensor for name, tensor in state.items()})
+    torch.save(content, path, _use_new_zipfile_serialization=zipped)
+    expected = useful(state)
+    assert_same(whole(load_it(path), expected), expected)
+    assert_same(whole(load_it(str(path)), expected), expected)
+    assert_same(whole(load_it(content), expected), expected)
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    path = tmp_path / "official.safetensors"
+    save_file(a_state(), path)
+    expected = useful(a_state())
+    assert_same(whole(load_it(path), expected), expected)
+
+
+def test_former_names_of_spikingformer() -> None:
+    """A state dict under Spikformer's names, as the first Spikingformer trainings saved them."""
+    file = golden("spikingformer_imagenet")
+    state = state_of(file)
+    old = {
+        **{f"proj{i}_conv": f"proj_conv{i}" for i in (1, 2, 3)},
+        **{f"proj{i}_bn": f"proj_bn{i}" for i in (1, 2, 3)},
+        **{"proj4_conv": "rpe_conv", "proj4_bn": "rpe_bn"},
+        **{f"mlp{i}_{part}": f"fc{i}_{part}" for i in (1, 2) for part in ("conv", "bn")},
+    }
+    renamed = {".".join(old.get(part, part) for part in name.split(".")): t for name, t in state.items()}
+    assert set(renamed) == {entry[0] for entry in golden("spikformer_imagenet")["state_dict"]}
+    model = load_official(renamed, file["system"], file["variant"], file["config"])
+    expected = useful(state)
+    assert_same(whole(model, expected), expected)
+
+
+def test_first_upload_of_spikformer() -> None:
+    state = state_of(golden("spikformer_imagenet"))
+    old = {"proj_conv": "block1_conv", "proj_bn": "block1_bn"}
+    old |= {f"proj_{part}{i}": f"block{i + 1}_{part}" for i in (1, 2, 3) for part in ("conv", "bn")}
+    # Only the stem: the attention has a proj_conv of its own.
+    renamed = {
+        (f"patch_embed.{'.'.join(old.get(p, p) for p in name.split('.')[1:])}" if "patch_embed" in name else name): t
+        for name, t in state.items()
+    }
+    assert "patch_embed.block4_bn.running_var" in renamed
+    words = {"heads": 4, "pooling": "0011", "image_size": (32, 32)}
+    model = load_official(renamed, "spikformer", "imagenet", words)
+    expected = useful(state)
+    assert_same(whole(model, expected), expected)
+    assert model.stride == 4
+
+
+def test_catalogue_models_have_official_names() -> None:
+    model = create_model("spikformer_2_64.digits")
+    official_parameters = to_official(model)
+    assert sum(t.numel() for t in official_parameters.values()) == catalog.get("spikformer_2_64.digits").parameters
+    assert official_parameters["block.1.attn.q_linear.weight"].shape == (64, 64)
+
+
+def test_the_form_survives_our_own_checkpoints(tmp_path: Path) -> None:
+    model = load_it(a_state())
+    save(model, tmp_path / "ours.safetensors")
+    again = load(tmp_path / "ours.safetensors")
+    assert_same(to_official(again), to_official(model))
+
+
+def test_gradients_only_where_there_are_some() -> None:
+    model = load_it(a_state())
+    assert to_official(model, "gradients") == {}
+    model.blocks[1].mlp.contract.linear.weight.grad = torch.ones(64, 256)
+    model.head.linear.bias.grad = torch.arange(10.0)
+    gradients = to_official(model, "gradients")
+    assert list(gradients) == ["block.1.mlp.mlp2_conv.weight", "head.bias"]
+    assert gradients["block.1.mlp.mlp2_conv.weight"].shape == (64, 256, 1, 1)
+    assert torch.equal(gradients["head.bias"], torch.arange(10.0))
+
+
+def test_what_goes_out_is_a_copy() -> None:
+    model = load_it(a_state())
+    for tensor in to_official(model).values():
+        assert not tensor.requires_grad
+        tensor.zero_()
+    assert model.head.linear.weight.abs().sum() > 0
+    source = a_state()
+    model = load_it(source)
+    with torch.no_grad():
+        model.head.linear.weight.zero_()
+    assert source["head.weight"].abs().sum() > 0
+
+
+def test_loading_draws_no_random_numbers() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(3)
+    torch.manual_seed(3)
+    load_it(a_state())
+    assert torch.equal(torch.rand(3), expected)
