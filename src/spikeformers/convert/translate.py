@@ -53,8 +53,9 @@ def translate(tensors: Mapping[str, Tensor], form: Form) -> Translation:
     result = Translation(depth)
     for name, tensor in tensors.items():
         module, _, leaf = name.rpartition(".")
-        own = f"{ours.get(former.get(module, module))}.{leaf}"
-        if former.get(module, module) in ours and own not in result.tensors:
+        own_module = ours.get(former.get(module, module))
+        own = f"{own_module}.{leaf}"
+        if own_module and own not in result.tensors:
             result.tensors[own] = tensor
             result.given[own] = name
         elif name not in unused and module not in unused:
