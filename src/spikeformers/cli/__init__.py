@@ -31,23 +31,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = dispatch(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()  # a closed pipe shows up here, not in the interpreter's shutdown
         return code
-    except SpikeformersError as error:
-        if os.environ.get("SPIKEFORMERS_DEBUG") == "1":
-            raise
-        _complain(str(error))
-        return 1
-    except KeyboardInterrupt:
-        _complain("Stopped by Ctrl-C. What was saved before is complete and stays.", style="yellow", label="")
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has had enough (`| head`). Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+    except (SpikeformersError, OSError) as error:  # of the system's errors, the user can act on those about files
+        if os.environ.get("SPIKEFORMERS_DEBUG") == "1":
+            raise
+        _complain("Error: ", str(error), "red")
+        return 1
+    except KeyboardInterrupt:
+        _complain("Stopped. ", "What was saved before is complete and stays.", "yellow")
+        return INTERRUPTED
 
 
-def _complain(message: str, *, style: str = "bold red", label: str = "Error: ") -> None:
+def _complain(label: str, message: str, style: str) -> None:
     from rich.text import Text
 
     from spikeformers.cli.output import error_console
 
-    error_console().print(Text.assemble((label, style), (message, style if not label else "red")), soft_wrap=True)
+    error_console().print(Text.assemble((label, f"bold {style}"), (message, style)), soft_wrap=True)

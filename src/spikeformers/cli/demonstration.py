@@ -63,7 +63,7 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
     models = tuple(_portrait(label, recipe, out, epochs, digits) for label, recipe in RECIPES.items())
     page = pictures.portraits(
         models,
-        caption=f"the first {COLUMNS} and the {COLUMNS} least certain of {len(digits.test)} held-out digits",
+        caption=f"first {COLUMNS} and {COLUMNS} least certain of {len(digits.test)} images",
         columns=COLUMNS,
     )
     style.save(page, _picture(out))

@@ -63,12 +63,9 @@ class Portrait:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, texts and lists, ready for JSON; the images of the examples are left out."""
-        rows = [
-            {"name": row.name, "rate": row.rate, "spikes": row.spikes, "elements": row.elements} for row in self.firing
-        ]
         return {
             "label": self.label,
             "run": self.run.to_dict(),
             "evaluation": self.evaluation.to_dict(),
-            "firing": rows,
+            "firing": [row.to_dict() for row in self.firing],
         }

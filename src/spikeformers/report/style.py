@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import matplotlib
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -47,9 +48,11 @@ def colour(index: int) -> str:
     return COLOURS[index % len(COLOURS)]
 
 
-def style() -> AbstractContextManager[None]:
-    """Return a context in which axes are made with the house's look; nothing outside it changes."""
-    return matplotlib.style.context(["default", _RC])
+@contextmanager
+def style() -> Iterator[None]:
+    """Let pictures made in the block have the house's look, whatever the user's settings; nothing outside changes."""
+    with matplotlib.style.context("default"), matplotlib.rc_context(_RC):
+        yield
 
 
 def picture(width: float, height: float, draw: Callable[[FigureBase], object]) -> Figure:

@@ -19,7 +19,7 @@ def percent(share: float, digits: int = 2) -> str:
 
 def duration(seconds: float) -> str:
     """Write a time as a person says it: 8.4 s, 2 min 05 s, 1 h 07 min."""
-    if seconds < 60:
+    if seconds < 59.95:  # 59.96 would be written 60.0
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:

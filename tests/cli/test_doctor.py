@@ -1,0 +1,56 @@
+"""`spikeformers doctor`."""
+
+from __future__ import annotations
+
+import json
+import platform
+
+import torch
+
+from spikeformers import __version__
+from spikeformers.cli import examination
+from spikeformers.data import dataset_names
+from spikeformers.errors import DataError
+
+
+def facts_of(answer, topic):
+    return {fact["name"]: fact for fact in json.loads(answer.out)["facts"] if fact["topic"] == topic}
+
+
+def test_names_versions_backends_and_data_sets(spikeformers):
+    answer = spikeformers("doctor", "--json")
+    assert answer.code == 0
+    versions = facts_of(answer, "Versions")
+    assert versions["torch"]["value"] == str(torch.__version__)
+    assert versions["spikeformers"]["value"] == __version__
+    assert versions["Python"]["value"] == platform.python_version()
+    sets = facts_of(answer, "Data sets")
+    assert sorted(sets) == dataset_names()
+    assert sets["digits"]["value"] == "1,437 + 360 images, 1×8×8, 10 classes"
+    backends = facts_of(answer, "Backends")
+    assert all(fact["value"] and fact["reason"] for fact in backends.values())
+    assert "lif" in backends
+    assert "spikingjelly" in facts_of(answer, "Optional packages")
+
+    page = spikeformers("doctor")
+    assert page.code == 0
+    for fact in json.loads(answer.out)["facts"]:
+        assert fact["name"] in page.out
+        assert fact["value"] in page.out
+
+
+def test_a_data_set_that_is_missing_says_how_to_get_it(spikeformers, monkeypatch):
+    def missing(name):
+        raise DataError(f"{name} is not here. Install it.")
+
+    monkeypatch.setattr(examination, "load_dataset", missing)
+    fact = facts_of(spikeformers("doctor", "--json"), "Data sets")["digits"]
+    assert (fact["present"], fact["reason"]) == (False, "digits is not here. Install it.")
+
+
+def test_a_gpu_is_named(spikeformers, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Imaginary 9000")
+    found = facts_of(spikeformers("doctor", "--json"), "Accelerators")
+    assert found["cuda:0"]["value"] == "Imaginary 9000"

@@ -1,0 +1,48 @@
+"""`spikeformers info`."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from spikeformers import catalog
+
+
+@pytest.mark.parametrize("name", catalog.names())
+def test_every_model_has_a_card(spikeformers, name):
+    answer = spikeformers("info", name)
+    record = catalog.get(name)
+    assert answer.code == 0
+    assert f"{record.parameters:,}" in answer.out
+    for word in record.config:
+        assert f"\n  {word} " in answer.out
+    for result in record.published:
+        assert "Published (paper): the authors' figures, not measured here" in answer.out
+        assert f"{result.value:.2f} %" in answer.out
+    text = " ".join(answer.out.split())  # lines may be folded anywhere
+    for line in (record.paper.title, record.licence_note, *record.notes, *record.uncertain):
+        assert " ".join(line.split()) in text
+
+
+def test_json_is_the_record(spikeformers):
+    answer = spikeformers("info", "spikformer_4_384.cifar10", "--json")
+    told = json.loads(answer.out)
+    record = catalog.get("spikformer_4_384.cifar10")
+    assert told["parameters"] == record.parameters
+    assert told["config"]["image_size"] == [32, 32]
+    assert [result["source"] for result in told["published"]] == [result.source for result in record.published]
+
+
+def test_cite_is_bibtex_and_nothing_else(spikeformers):
+    bibtex = catalog.get("spikformer_4_384.cifar10").paper.bibtex.strip()
+    assert bibtex.startswith("@inproceedings{")
+    assert spikeformers("info", "spikformer_4_384.cifar10", "--cite").out == bibtex + "\n"
+    told = spikeformers("info", "spikformer_4_384.cifar10", "--cite", "--json").out
+    assert json.loads(told)["bibtex"].strip() == bibtex
+
+
+def test_an_unknown_name_offers_the_nearest(spikeformers):
+    answer = spikeformers("info", "spikfomer_4_384.cifar10")
+    assert (answer.code, answer.out) == (1, "")
+    assert "'spikformer_4_384.cifar10'" in answer.err

@@ -1,0 +1,55 @@
+"""`spikeformers train`: real, short runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from spikeformers.models import load
+
+pytestmark = pytest.mark.usefixtures("few_digits")
+
+
+def test_leaves_a_run_and_reports_it(spikeformers, tmp_path):
+    words = ("train", "digits_spikingformer", "--epochs", 1, "--seed", 3, "--out", tmp_path / "run")
+    answer = spikeformers(*words, "--json")
+    assert answer.code == 0
+    result = json.loads(answer.out)
+    assert (result["seed"], len(result["epochs"]), result["out"]) == (3, 1, str(tmp_path / "run"))
+    assert 0 <= result["last_accuracy"] <= 1
+    assert "epoch 1" in answer.err  # progress, away from the document
+    assert load(tmp_path / "run" / "last.safetensors").name == result["model_name"]
+
+    again = spikeformers(*words)
+    assert (again.code, again.out) == (1, "")
+    assert "already holds a run" in again.err
+
+    third = spikeformers(*words, "--overwrite")
+    assert third.code == 0
+    assert f"{100 * result['last_accuracy']:.2f} % after the last epoch (1)" in third.out
+    assert f"spikeformers eval {tmp_path / 'run'}" in third.out.replace("\n", "")
+
+
+def test_unknown_recipe_and_missing_data_are_explained(spikeformers, tmp_path):
+    answer = spikeformers("train", "digits_spikfomer")
+    assert answer.code == 1
+    assert "'digits_spikformer'" in answer.err
+    answer = spikeformers(
+        "train", "fashion_mnist_spikformer", "--data-dir", tmp_path / "nowhere", "--out", tmp_path / "run"
+    )
+    assert answer.code == 1
+    assert "nowhere" in answer.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_device_that_is_not_there_is_explained(spikeformers, tmp_path):
+    words = ["tpu9"] if torch.cuda.is_available() else ["cuda", "tpu9"]
+    for word in words:
+        answer = spikeformers("train", "digits_spikformer", "--device", word, "--out", tmp_path / "run")
+        assert (answer.code, answer.out) == (1, "")
+        assert f"'{word}'" in answer.err
+        assert "spikeformers doctor" in answer.err
+        assert "Traceback" not in answer.err
+    assert not (tmp_path / "run").exists()
