@@ -1,0 +1,209 @@
+"""The contract every model of the catalogue keeps, each in tiny width."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import spikeformers
+from spikeformers.layers import DescribesItself, Neuron
+from spikeformers.models import SpikingModel
+from tests.models.tiny import random_input, tiny_model
+
+NAMES = spikeformers.list_models()
+# Sizes of one form differ in numbers only: what costs more than a forward pass runs on one of each form.
+FORMS = sorted({(r.system, r.variant, r.builds): r.name for r in map(spikeformers.catalog.get, NAMES)}.values())
+
+every_model = pytest.mark.parametrize("name", NAMES)
+every_form = pytest.mark.parametrize("name", FORMS)
+
+
+@every_model
+def test_shapes_for_two_input_sizes_and_true_strides(name: str) -> None:
+    model = tiny_model(name)
+    for tokens in ((2, 2), (3, 1)):
+        x = random_input(model, 2, tokens)
+        T, (H, W) = model.config.time_steps, x.shape[-2:]
+        assert model(x).shape == (2, 5)
+        assert model.forward_steps(x).shape == (T, 2, 5)
+        assert model.forward_features(x).shape == (T, 2, 32, *tokens)
+        pyramid = model.forward_pyramid(x)
+        assert list(pyramid) == sorted(pyramid)
+        assert max(pyramid) == model.stride
+        for stride, stage in pyramid.items():
+            assert stage.shape[:2] == (T, 2)
+            assert stage.shape[-2:] == (H // stride, W // stride)
+        assert torch.equal(pyramid[model.stride], model.forward_features(x))
+
+
+@every_model
+def test_the_mean_over_steps_is_the_logits(name: str) -> None:
+    model = tiny_model(name).double()
+    x = random_input(model, 2)
+    torch.testing.assert_close(model.forward_steps(x).mean(0), model(x), rtol=0, atol=1e-12)
+    heads = model.forward_heads(x)
+    assert torch.equal(heads["logits"], model(x))
+    assert torch.equal(heads["steps"], model.forward_steps(x))
+
+
+@every_form
+def test_every_parameter_gets_a_gradient(name: str) -> None:
+    # With four tokens the published scale leaves some attention neurons silent, and what follows without a gradient.
+    model = tiny_model(name, attention_scale=1.0).train()
+    model(random_input(model, 4)).square().sum().backward()
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.grad is not None, parameter_name
+        assert parameter.grad.isfinite().all(), parameter_name
+        # A bias in front of a norm moves nothing but the mean the norm takes away.
+        if not parameter_name.endswith("linear.bias") or parameter_name.startswith("head"):
+            assert parameter.grad.abs().sum() > 0, parameter_name
+
+
+@every_form
+def test_two_forward_passes_are_identical(name: str) -> None:
+    model = tiny_model(name)
+    x = random_input(model, 3)
+    assert torch.equal(model(x), model(x))
+
+
+@every_form
+def test_a_sample_does_not_see_its_batch(name: str) -> None:
+    model = tiny_model(name).double()
+    x = random_input(model, 4)
+    together = model(x)
+    for i in range(4):
+        # Matrix products of another size may add in another order: 1e-12 of float64, spikes equal.
+        torch.testing.assert_close(model(x[i : i + 1])[0], together[i], rtol=0, atol=1e-12)
+
+
+@every_model
+def test_step_by_step_equals_all_at_once(name: str) -> None:
+    model = tiny_model(name).double()
+    x = random_input(model, 2)
+    frames = x.unbind(1) if x.dim() == 5 else [x] * model.config.time_steps
+    state = model.initial_state(2)
+    steps = []
+    for frame in frames:
+        before = dict(state.tensors)
+        logits, after = model.step(frame, state)
+        assert state.tensors == before
+        steps.append(logits)
+        state = after
+    torch.testing.assert_close(torch.stack(steps), model.forward_steps(x), rtol=0, atol=1e-12)
+    assert set(state.tensors) == {f"{neuron}.v" for neuron, _ in model.named_neurons()}
+
+
+@every_model
+def test_declared_values_hold(name: str) -> None:
+    model = tiny_model(name)
+    seen = _observe_declared_values(model, random_input(model, 4))
+    assert seen
+    assert all(seen.values()), [op for op, held in seen.items() if not held]
+
+
+def _observe_declared_values(model: SpikingModel, x: Tensor) -> dict[str, bool]:
+    """Whether each operand of each operation held what it was declared to hold."""
+    held: dict[str, bool] = {}
+
+    def watch(name: str) -> object:
+        def record(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            assert isinstance(module, DescribesItself)
+            spec = module.op_spec()
+            assert len(spec.inputs) == len(inputs)
+            held[name] = all(values.hold(x) for values, x in zip(spec.inputs, inputs, strict=True))
+
+        return record
+
+    operations = {name: m for name, m in model.named_modules() if isinstance(m, DescribesItself)}
+    handles = [m.register_forward_pre_hook(watch(name)) for name, m in operations.items()]
+    with torch.no_grad():
+        model(x)
+    for handle in handles:
+        handle.remove()
+    assert set(held) == set(operations), "an operation was never run"
+    return held
+
+
+@every_form
+def test_nothing_multiplies_outside_the_operations(name: str) -> None:
+    """Parameters with two dimensions or more belong to a leaf that describes itself."""
+    model = tiny_model(name)
+    for module in model.modules():
+        if any(p.dim() > 1 for p in module.parameters(recurse=False)):
+            assert isinstance(module, DescribesItself)
+            assert not list(module.children())
+
+
+@every_form
+@pytest.mark.parametrize("neuron", ["if", "plif", "pliaf", "ternary", "integer"])
+def test_any_neuron_by_one_word(name: str, neuron: str) -> None:
+    model = tiny_model(name, neuron=neuron)
+    x = random_input(model, 2)
+    assert model(x).isfinite().all()
+    assert all(_observe_declared_values(model, x).values())
+    state = model.double().initial_state(2)
+    frames = x.double().unbind(1) if x.dim() == 5 else [x.double()] * model.config.time_steps
+    steps = []
+    for frame in frames:
+        logits, state = model.step(frame, state)
+        steps.append(logits)
+    torch.testing.assert_close(torch.stack(steps), model.forward_steps(x.double()), rtol=0, atol=1e-12)
+
+
+@every_form
+@pytest.mark.parametrize("surrogate", ["atan", "rectangular", "triangle"])
+def test_any_surrogate_by_one_word(name: str, surrogate: str) -> None:
+    model = tiny_model(name, surrogate=surrogate, surrogate_alpha=1.5).train()
+    neuron = next(n for _, n in model.named_neurons())
+    assert (neuron.dynamics.surrogate.name, neuron.dynamics.surrogate.slope) == (surrogate, 1.5)
+    model(random_input(model, 2)).sum().backward()
+
+
+@every_form
+def test_a_users_own_neuron_and_norm_by_one_word(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spikeformers.layers import NEURONS, NORMS, Memory, register_neuron, register_norm
+
+    class Threshold(Neuron):
+        def __init__(self, v_threshold: float, **words: object) -> None:
+            super().__init__()
+            self.v_threshold = v_threshold
+
+        def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+            return (x >= self.v_threshold).to(x.dtype)
+
+    monkeypatch.setattr("spikeformers.layers.neurons.NEURONS", dict(NEURONS))
+    monkeypatch.setattr("spikeformers.layers.norms.NORMS", dict(NORMS))
+    register_neuron("threshold", Threshold)
+    register_norm("none", lambda channels: nn.Identity())
+    model = tiny_model(name, neuron="threshold", norm="none")
+    assert {type(neuron) for _, neuron in model.named_neurons()} == {Threshold}
+    assert model(random_input(model, 2)).shape == (2, 5)
+
+
+@every_model
+def test_a_file_alone_rebuilds_the_model(name: str, tmp_path: Path) -> None:
+    model = tiny_model(name)
+    spikeformers.save(model, tmp_path / "model.safetensors")
+    again = spikeformers.load(tmp_path / "model.safetensors")
+    assert (again.name, again.system, again.variant, again.config) == (name, model.system, model.variant, model.config)
+    assert not again.training
+    x = random_input(model, 2)
+    assert torch.equal(again(x), model(x))
+
+
+@every_form
+def test_export(name: str) -> None:
+    model = tiny_model(name)
+    x = random_input(model, 2)
+    program = torch.export.export(model, (x,))
+    torch.testing.assert_close(program.module()(x), model(x))
+
+
+@every_model
+def test_the_catalogue_counts_the_parameters_of_the_full_size(name: str) -> None:
+    with torch.device("meta"):
+        model = spikeformers.create_model(name)
+    assert sum(p.numel() for p in model.parameters()) == spikeformers.catalog.get(name).parameters

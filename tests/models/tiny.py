@@ -1,0 +1,33 @@
+"""Catalogue models made tiny, with spikes flowing: what the contract tests run on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import spikeformers
+from spikeformers.models import SpikingModel
+
+TINY: dict[str, Any] = {"dim": 32, "depth": 2, "heads": 4, "mlp_ratio": 2, "num_classes": 5, "time_steps": 3}
+
+
+def tiny_model(name: str, **overrides: Any) -> SpikingModel:
+    """The model in tiny width and 2x2 tokens, in eval mode, its norms adapted to random inputs."""
+    torch.manual_seed(0)
+    stride = 2 ** spikeformers.catalog.get(name).config["pooling"].count("1")
+    model = spikeformers.create_model(name, **{**TINY, "image_size": [2 * stride, 2 * stride], **overrides})
+    with torch.no_grad():
+        for _ in range(20):
+            model(random_input(model, 4))
+    return model.eval()
+
+
+def random_input(model: SpikingModel, batch: int, tokens: tuple[int, int] = (2, 2)) -> Tensor:
+    """Event frames where the model takes two polarities, a static image otherwise; in the model's dtype."""
+    c, dtype = model.config, next(model.parameters()).dtype
+    size = (tokens[0] * model.stride, tokens[1] * model.stride)
+    if c.in_channels == 2:
+        return torch.randint(0, 3, (batch, c.time_steps, 2, *size)).to(dtype)
+    return torch.randn(batch, c.in_channels, *size, dtype=dtype)
