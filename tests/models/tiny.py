@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 import spikeformers
+from spikeformers.layers.norms import BatchNorm
 from spikeformers.models import SpikingModel
 
 TINY: dict[str, Any] = {"dim": 32, "depth": 2, "heads": 4, "mlp_ratio": 2, "num_classes": 5, "time_steps": 3}
@@ -18,9 +19,12 @@ def tiny_model(name: str, **overrides: Any) -> SpikingModel:
     torch.manual_seed(0)
     stride = 2 ** spikeformers.catalog.get(name).config["pooling"].count("1")
     model = spikeformers.create_model(name, **{**TINY, "image_size": [2 * stride, 2 * stride], **overrides})
+    for module in model.modules():
+        if isinstance(module, BatchNorm):
+            module.momentum = None  # plain averages, so that a few batches settle the running statistics
     with torch.no_grad():
-        for _ in range(20):
-            model(random_input(model, 4))
+        for _ in range(3):
+            model(random_input(model, 8))
     return model.eval()
 
 

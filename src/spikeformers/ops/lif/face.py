@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from spikeformers.errors import InputError
+from spikeformers.ops.backend import choose
 from spikeformers.ops.lif.dynamics import Dynamics
 from spikeformers.ops.lif.operator import lif_operator, words_of
 from spikeformers.ops.lif.reference import lif_reference
@@ -49,6 +50,7 @@ def lif(
     if torch.compiler.is_exporting():
         # An exported program must run where this package is not installed: plain operations only.
         return lif_reference(x, v, dynamics, inverse_tau)
+    choose("lif")  # one implementation so far: this only refuses to run another than the one asked for
     tensors = (x, v, inverse_tau)
     keep_h = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
     out, last, _ = lif_operator(x, v, inverse_tau, keep_h, *words_of(dynamics))
