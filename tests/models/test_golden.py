@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+
+import spikeformers
+from spikeformers.models import SpikingModel
 from tests.golden_rules import (
     checksums,
     fill_state,
@@ -17,9 +20,6 @@ from tests.golden_rules import (
     relative_difference,
     uniform,
 )
-
-import spikeformers
-from spikeformers.models import SpikingModel
 
 FILES = golden_names("spikformer", "spikingformer")
 
