@@ -138,10 +138,12 @@ def register_neuron(word: str, neuron: type[Neuron]) -> None:
         neuron: a subclass of Neuron that takes tau, v_threshold, v_reset, decay_input, detach_reset and surrogate.
 
     Raises:
-        ConfigError: the word is taken.
+        ConfigError: the word is taken, or the class is no Neuron (models find their neurons by that).
     """
     if word in NEURONS:
         raise ConfigError(f"a neuron {word!r} is registered already; choose another word.")
+    if not (isinstance(neuron, type) and issubclass(neuron, Neuron)):
+        raise ConfigError(f"the neuron {word!r} must be a subclass of spikeformers.layers.Neuron, got {neuron!r}.")
     NEURONS[word] = neuron
 
 

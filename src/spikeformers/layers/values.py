@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 Kind = Literal["binary", "ternary", "integer", "real"]
@@ -64,9 +65,13 @@ class Values:
         if self.kind == "real":
             return bool(x.isfinite().all())
         counts = x / self.scale
-        whole = bool((counts == counts.round()).all())
-        within = self.highest is None or bool((counts.abs() <= self.highest).all())
-        return whole and within and (self.signed or bool((counts >= 0).all()))
+        whole = counts.round()
+        # A scaled value was rounded when it was scaled, and once more here.
+        slack = 0.0 if self.scale == 1 else 4 * torch.finfo(counts.dtype).eps
+        if not bool(((counts - whole).abs() <= slack * whole.abs()).all()):
+            return False
+        within = self.highest is None or bool((whole.abs() <= self.highest).all())
+        return within and (self.signed or bool((whole >= 0).all()))
 
 
 def integers(highest: int | None, *, signed: bool = False, scale: float = 1.0) -> Values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -41,6 +42,9 @@ class TrunkConfig(ModelConfig):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
         require(self.dim % 8 == 0, f"dim must be a multiple of 8 (the tokenizer starts at dim / 8), got {self.dim}.")
         require(self.dim % self.heads == 0, f"dim must be a multiple of heads, got dim {self.dim}, heads {self.heads}.")
+        for word in ("mlp_ratio", "attention_scale"):
+            value = getattr(self, word)
+            require(0 < value < math.inf, f"{word} must be a positive number, got {value}.")
         require(int(self.dim * self.mlp_ratio) >= 1, f"mlp_ratio {self.mlp_ratio} leaves the MLP without channels.")
         require(
             len(self.pooling) == 4 and set(self.pooling) <= {"0", "1"},
