@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from spikeformers.ops.lif.dynamics import Dynamics, fire, fire_derivative, reset
+from spikeformers.ops.lif.dynamics import Dynamics, count, count_derivative, fire, fire_derivative, reset
 
 
 def lif_adjoint(
@@ -69,27 +69,25 @@ def _output_derivative(h: Tensor, slope: Tensor, dynamics: Dynamics) -> Tensor:
     return slope / dynamics.levels if dynamics.output == "normalised" else slope
 
 
-def _reset_spikes(h: Tensor, dynamics: Dynamics) -> Tensor:
-    """The spikes as the reset sees them."""
-    spikes = fire(h, dynamics)
-    return spikes.detach() if dynamics.detach_reset else spikes
+def _counted(h: Tensor, dynamics: Dynamics) -> Tensor:
+    counted = count(h, fire(h, dynamics), dynamics)
+    return counted.detach() if dynamics.detach_reset else counted
 
 
 def _through_reset(grad_v: Tensor, h: Tensor, slope: Tensor, dynamics: Dynamics) -> Tensor:
     """dL/dV dV/dH of one step."""
     if dynamics.v_reset is None:
         return grad_v if dynamics.detach_reset else grad_v * (1 - dynamics.reset_amount * slope)
-    spikes, ternary = _reset_spikes(h, dynamics), dynamics.fire == "ternary"
-    kept = 1 - (spikes.abs() if ternary else spikes)
+    kept = 1 - _counted(h, dynamics)
     if not dynamics.detach_reset:
-        kept = kept + (dynamics.v_reset - h) * (slope * spikes.sign() if ternary else slope)
+        kept = kept + (dynamics.v_reset - h) * count_derivative(h, slope, dynamics)
     return grad_v * kept
 
 
 def _leak_drive(t: int, x: Tensor, v: Tensor | None, h: list[Tensor], dynamics: Dynamics) -> Tensor | float:
     """dH[t]/dk: what the leak multiplies."""
     if t > 0:
-        before: Tensor | float = reset(h[t - 1], _reset_spikes(h[t - 1], dynamics), dynamics)
+        before: Tensor | float = reset(h[t - 1], _counted(h[t - 1], dynamics), dynamics)
     else:
         before = dynamics.rest if v is None else v
     return dynamics.rest - before + x[t] if dynamics.decay_input else dynamics.rest - before

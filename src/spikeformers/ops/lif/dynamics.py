@@ -7,6 +7,7 @@ all go through them, so that there is one place where a neuron is defined.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -18,6 +19,7 @@ from spikeformers.ops.surrogate import Surrogate
 
 Fire = Literal["binary", "ternary", "integer"]
 Output = Literal["spikes", "normalised", "membrane"]
+Step = Callable[[Tensor, "Dynamics"], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,35 +110,58 @@ def charge(x: Tensor, v: Tensor | float, dynamics: Dynamics, inverse_tau: Tensor
     return v - above_rest / dynamics.tau + x
 
 
-def fire(h: Tensor, dynamics: Dynamics) -> Tensor:
-    """Spikes S of the membrane potential h, in h's dtype, without gradient; smooth when the surrogate is."""
+def step(h: Tensor, dynamics: Dynamics) -> Tensor:
+    """What a membrane potential h gives at one threshold, in h's dtype; smooth if the surrogate is."""
     theta, surrogate = dynamics.v_threshold, dynamics.surrogate
     if dynamics.fire == "integer":
         counts = (h / theta).clamp(0, dynamics.levels)
         return counts if surrogate.smooth else counts.round()
-    if surrogate.smooth:
-        spikes = surrogate.primitive(h - theta)
-        return spikes if dynamics.fire == "binary" else spikes - surrogate.primitive(-h - theta)
-    spikes = (h >= theta).to(h.dtype)
-    return spikes if dynamics.fire == "binary" else spikes - (h <= -theta).to(h.dtype)
+    return surrogate.primitive(h - theta) if surrogate.smooth else (h >= theta).to(h.dtype)
+
+
+def step_derivative(h: Tensor, dynamics: Dynamics) -> Tensor:
+    """Derivative of `step`: the surrogate gradient, or straight-through between the levels."""
+    theta = dynamics.v_threshold
+    if dynamics.fire == "integer":
+        return ((h >= 0) & (h <= theta * dynamics.levels)).to(h.dtype) / theta
+    return dynamics.surrogate.derivative(h - theta)
+
+
+def fire(h: Tensor, dynamics: Dynamics, step: Step = step) -> Tensor:
+    """Spikes S of the membrane potential h; the reference passes a step that carries its derivative."""
+    up = step(h, dynamics)
+    return up - step(-h, dynamics) if dynamics.fire == "ternary" else up
 
 
 def fire_derivative(h: Tensor, dynamics: Dynamics) -> Tensor:
-    """dS/dH: the surrogate gradient at the threshold, at both thresholds, or straight-through between the levels."""
-    theta, surrogate = dynamics.v_threshold, dynamics.surrogate
-    if dynamics.fire == "integer":
-        return ((h >= 0) & (h <= theta * dynamics.levels)).to(h.dtype) / theta
-    slope = surrogate.derivative(h - theta)
-    return slope if dynamics.fire == "binary" else slope + surrogate.derivative(-h - theta)
+    """dS/dH."""
+    slope = step_derivative(h, dynamics)
+    return slope + step_derivative(-h, dynamics) if dynamics.fire == "ternary" else slope
 
 
-def reset(h: Tensor, spikes: Tensor, dynamics: Dynamics) -> Tensor:
+def count(h: Tensor, spikes: Tensor, dynamics: Dynamics, step: Step = step) -> Tensor:
+    """The spikes as the reset counts them: signed for the soft one, |S| for the hard one.
+
+    |S| is the sum of the two steps of a ternary neuron, so that its derivative is the difference of theirs.
+    """
+    if dynamics.fire == "ternary" and dynamics.v_reset is not None:
+        return step(h, dynamics) + step(-h, dynamics)
+    return spikes
+
+
+def count_derivative(h: Tensor, slope: Tensor, dynamics: Dynamics) -> Tensor:
+    """Derivative of `count`, from that of `fire`."""
+    if dynamics.fire == "ternary" and dynamics.v_reset is not None:
+        return step_derivative(h, dynamics) - step_derivative(-h, dynamics)
+    return slope
+
+
+def reset(h: Tensor, counted: Tensor, dynamics: Dynamics) -> Tensor:
     """Membrane potential V after firing."""
     if dynamics.v_reset is None:
-        return h - spikes * dynamics.reset_amount
-    fired = spikes.abs() if dynamics.fire == "ternary" else spikes
-    kept = (1 - fired) * h
-    return kept + fired * dynamics.v_reset if dynamics.v_reset else kept
+        return h - counted * dynamics.reset_amount
+    kept = (1 - counted) * h
+    return kept + counted * dynamics.v_reset if dynamics.v_reset else kept
 
 
 def emit(h: Tensor, spikes: Tensor, dynamics: Dynamics) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from spikeformers.ops.lif.adjoint import lif_adjoint
-from spikeformers.ops.lif.dynamics import Dynamics, Fire, Output, charge, emit, fire, reset
+from spikeformers.ops.lif.dynamics import Dynamics, Fire, Output, charge, count, emit, fire, reset
 from spikeformers.ops.surrogate import Surrogate
 
 Words = tuple[float, float, float | None, bool, bool, str, float, bool, str, int, str, float | None]
@@ -57,7 +57,7 @@ def lif_operator(
         h = charge(x[t], potential, dynamics, inverse_tau)
         spikes = fire(h, dynamics)
         out[t] = emit(h, spikes, dynamics)
-        potential = reset(h, spikes, dynamics)
+        potential = reset(h, count(h, spikes, dynamics), dynamics)
         if keep_h:
             kept.append(h)
     assert isinstance(potential, Tensor)

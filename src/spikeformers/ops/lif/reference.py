@@ -7,22 +7,27 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spikeformers.ops.lif.dynamics import Dynamics, charge, emit, fire, fire_derivative, reset
+from spikeformers.ops.lif.dynamics import Dynamics, charge, count, emit, fire, reset, step, step_derivative
 
 
-class _Fire(torch.autograd.Function):
-    """The firing rule with the surrogate gradient as its derivative."""
+class _Step(torch.autograd.Function):
+    """The step at a threshold with the surrogate gradient as its derivative."""
 
     @staticmethod
     def forward(ctx: Any, h: Tensor, dynamics: Dynamics) -> Tensor:
         ctx.save_for_backward(h)
         ctx.dynamics = dynamics
-        return fire(h, dynamics)
+        return step(h, dynamics)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
         (h,) = ctx.saved_tensors
-        return grads[0] * fire_derivative(h, ctx.dynamics), None
+        return grads[0] * step_derivative(h, ctx.dynamics), None
+
+
+def _step(h: Tensor, dynamics: Dynamics) -> Tensor:
+    result: Tensor = _Step.apply(h, dynamics)  # type: ignore[no-untyped-call]
+    return result
 
 
 def lif_reference(
@@ -43,8 +48,9 @@ def lif_reference(
     outputs = []
     for x_t in x:
         h = charge(x_t, potential, dynamics, inverse_tau)
-        spikes: Tensor = _Fire.apply(h, dynamics)  # type: ignore[no-untyped-call]
+        spikes = fire(h, dynamics, _step)
         outputs.append(emit(h, spikes, dynamics))
-        potential = reset(h, spikes.detach() if dynamics.detach_reset else spikes, dynamics)
+        counted = count(h, spikes, dynamics, _step)
+        potential = reset(h, counted.detach() if dynamics.detach_reset else counted, dynamics)
     assert isinstance(potential, Tensor)
     return torch.stack(outputs), potential
