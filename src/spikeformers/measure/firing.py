@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spikeformers.catalog import official
-from spikeformers.layers import Neuron
+from spikeformers.layers import BINARY, Neuron, Values
 from spikeformers.models import SpikingModel
 
 
@@ -21,8 +21,8 @@ class Firing:
     Args:
         name: our name of the layer.
         official_name: its name in the authors' code, where the model follows a released form.
-        spikes: sum of the outputs: the number of spikes of a binary neuron; integers where a neuron emits integers; for
-            an analog neuron the sum of its real outputs.
+        spikes: sum of the outputs: the number of spikes of a binary neuron; integers where a neuron emits integers (or
+            integers times a constant, which is left out); for an analog neuron the sum of its real outputs.
         elements: number of outputs, T x B x channels x positions.
         reset_spikes: for an analog neuron, the number of spikes that reset its membrane; None otherwise.
     """
@@ -64,9 +64,9 @@ def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
                 Firing(
                     name=name,
                     official_name=theirs.get(name),
-                    spikes=_total(output, analog=neuron.values.kind == "real"),
+                    spikes=_total(output, neuron.values),
                     elements=output.numel(),
-                    reset_spikes=None if resets is None else int(_total(resets, analog=False)),
+                    reset_spikes=None if resets is None else int(_total(resets, BINARY)),
                 )
             )
 
@@ -81,6 +81,8 @@ def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
     return rows
 
 
-def _total(output: Tensor, *, analog: bool) -> int | float:
-    # A float32 sum rounds above 2^24; integers are summed as integers.
-    return float(output.double().sum()) if analog else int(output.long().sum())
+def _total(output: Tensor, values: Values) -> int | float:
+    if values.kind == "real":
+        return float(output.double().sum())
+    # A float32 sum rounds above 2^24; integers are summed as integers, before their scale.
+    return int((output / values.scale).round().long().sum())
