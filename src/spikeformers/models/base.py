@@ -40,6 +40,7 @@ class SpikingModel(nn.Module, ABC):
     Attributes:
         config: the frozen configuration.
         name: catalogue name, where it came from there.
+        builds: "module:Class" that finds its class again, in the catalogue's words where it came from there.
         system, variant: the published system and form whose official names it has, or None.
     """
 
@@ -50,6 +51,7 @@ class SpikingModel(nn.Module, ABC):
         super().__init__()
         self.config = config
         self.name: str | None = None
+        self.builds = f"{type(self).__module__}:{type(self).__qualname__}"
         self.system: str | None = None
         self.variant: str | None = None
 
@@ -127,6 +129,8 @@ class SpikingModel(nn.Module, ABC):
         before = {}
         for key, tensor in state.tensors.items():
             name, _, word = key.rpartition(".")
+            if name not in modules:
+                raise InputError(f"the state belongs to another model: this one has no {name!r}.")
             before[modules[name], word] = tensor
         memory = Memory(before)
         logits = self._steps(self._features(self._encode(x_t.unsqueeze(1)), memory))[0]
@@ -172,6 +176,9 @@ class SpikingModel(nn.Module, ABC):
             )
         if not x.is_floating_point():
             raise InputError(f"the input must be floating point, got {x.dtype}; scale images and use x.float().")
+        own = next(self.parameters()).dtype
+        if x.dtype != own and not torch.is_autocast_enabled(x.device.type):
+            raise InputError(f"the input is {x.dtype}, the model {own}; use x.to({own}) or model.to({x.dtype}).")
         # A compiled or exported program cannot branch on values.
         if not torch.compiler.is_compiling() and not bool(x.isfinite().all()):
             raise InputError("the input holds NaN or infinity; look for a division by zero in its normalisation.")

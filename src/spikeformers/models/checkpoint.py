@@ -6,6 +6,7 @@ A file alone rebuilds its model. The header is one JSON text under the key "spik
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,12 +15,13 @@ from typing import Any
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor
 
-from spikeformers.errors import CheckpointError, ConfigError
+from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
 from spikeformers.files import atomic_write
 from spikeformers.models.base import SpikingModel
-from spikeformers.models.registry import builds_of, known_builds, model_class
+from spikeformers.models.registry import known_builds, model_class
 
 FORMAT = 1
 _KEY = "spikeformers"
@@ -61,7 +63,7 @@ def save(model: SpikingModel, path: str | os.PathLike[str], *, provenance: Mappi
     header = Header(
         format=FORMAT,
         name=model.name,
-        builds=builds_of(model),
+        builds=model.builds,
         system=model.system,
         variant=model.variant,
         config=model.config.to_dict(),
@@ -75,7 +77,7 @@ def save(model: SpikingModel, path: str | os.PathLike[str], *, provenance: Mappi
     except OSError as error:
         raise CheckpointError(
             f"could not write {path}: {error.strerror or error}. Nothing that was there before is lost; "
-            f"free {len(content) / 2**20:.0f} MiB or choose another place."
+            f"free {math.ceil(len(content) / 2**20)} MiB or choose another place."
         ) from error
 
 
@@ -96,14 +98,9 @@ def read_header(path: str | os.PathLike[str]) -> Header:
             "For a file of the papers' authors use spikeformers.convert.load_official."
         )
     try:
-        header = Header(**json.loads(metadata[_KEY]))
-    except (ValueError, TypeError) as error:
+        return _parse(path, metadata[_KEY])
+    except (ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"the header of {path} is damaged ({error}); restore the file from a copy.") from error
-    if header.format > FORMAT:
-        raise CheckpointError(
-            f"{path} has format {header.format}, this version reads up to {FORMAT}; update spikeformers."
-        )
-    return header
 
 
 def load(path: str | os.PathLike[str]) -> SpikingModel:
@@ -119,8 +116,10 @@ def load(path: str | os.PathLike[str]) -> SpikingModel:
             "if you trust it, add its catalogue file with spikeformers.catalog.add first."
         )
     try:
-        model = model_class(header.builds).from_words(header.config)
-    except ConfigError as error:
+        # The random weights it starts from are thrown away, so they must not cost the caller random numbers.
+        with torch.random.fork_rng(devices=[]):
+            model = model_class(header.builds).from_words(header.config)
+    except (ConfigError, UnknownNameError) as error:
         raise CheckpointError(f"the config in {path} cannot be built: {error}") from error
     try:
         tensors = safetensors.torch.load_file(path)
@@ -128,8 +127,22 @@ def load(path: str | os.PathLike[str]) -> SpikingModel:
         raise _unreadable(path, error) from error
     _check(path, model.state_dict(), tensors)
     model.load_state_dict(tensors, assign=True)
-    model.name, model.system, model.variant = header.name, header.system, header.variant
+    model.name, model.builds, model.system, model.variant = header.name, header.builds, header.system, header.variant
     return model.eval()
+
+
+def _parse(path: str | os.PathLike[str], text: str) -> Header:
+    fields = json.loads(text)
+    # Before anything else: a later format may have other fields.
+    if fields["format"] > FORMAT:
+        raise CheckpointError(
+            f"{path} has format {fields['format']}, this version reads up to {FORMAT}; update spikeformers."
+        )
+    header = Header(**fields)
+    for word, kind in (("builds", str), ("config", dict), ("provenance", dict)):
+        if not isinstance(getattr(header, word), kind):
+            raise TypeError(f"{word} is {getattr(header, word)!r}")
+    return header
 
 
 def _unreadable(path: str | os.PathLike[str], error: Exception) -> CheckpointError:
@@ -147,9 +160,9 @@ def _check(path: str | os.PathLike[str], expected: Mapping[str, Tensor], found: 
     wrong = [f"{name} is missing" for name in expected if name not in found]
     wrong += [f"{name} is not part of the model" for name in found if name not in expected]
     wrong += [
-        f"{name} is {list(found[name].shape)}, the config says {list(tensor.shape)}"
+        f"{name} is {_form(found[name])}, the config says {_form(tensor)}"
         for name, tensor in expected.items()
-        if name in found and found[name].shape != tensor.shape
+        if name in found and _form(found[name]) != _form(tensor)
     ]
     if wrong:
         more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
@@ -157,3 +170,7 @@ def _check(path: str | os.PathLike[str], expected: Mapping[str, Tensor], found: 
             f"the config of {path} disagrees with its tensors: {'; '.join(wrong[:5])}{more}. "
             "The file was altered after it was written; restore it from a copy."
         )
+
+
+def _form(tensor: Tensor) -> str:
+    return f"{list(tensor.shape)}" if tensor.is_floating_point() else f"{list(tensor.shape)} of integers"

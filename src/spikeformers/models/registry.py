@@ -28,7 +28,7 @@ def create_model(name: str, **overrides: Any) -> SpikingModel:
     """
     record = catalog.get(name)
     model = model_class(record.builds).from_words({**record.config, **overrides})
-    model.name, model.system, model.variant = record.name, record.system, record.variant
+    model.name, model.builds, model.system, model.variant = record.name, record.builds, record.system, record.variant
     return model
 
 
@@ -46,11 +46,6 @@ def model_class(builds: str) -> type[SpikingModel]:
     if not (isinstance(found, type) and issubclass(found, SpikingModel)):
         raise ConfigError(f"{builds!r} must be a subclass of spikeformers.models.SpikingModel, got {found!r}.")
     return found
-
-
-def builds_of(model: SpikingModel) -> str:
-    """The "module:Class" that names a model's class."""
-    return f"{type(model).__module__}:{type(model).__qualname__}"
 
 
 def known_builds() -> set[str]:
