@@ -34,6 +34,7 @@ def recipe() -> Recipe:
     return load_recipe(
         "digits_spikformer",
         batch_size=32,
+        optimizer={"lr": 1e-2},
         model={"config": {"dim": 32, "depth": 1, "heads": 2, "time_steps": 2}},
         schedule={"epochs": 2, "warmup_epochs": 0.2},
     )

@@ -6,16 +6,17 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from spikeformers.data import Dataset, batches
-from spikeformers.errors import ConfigError, UnknownNameError
+from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
 from spikeformers.train import loop
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
-from spikeformers.train.evaluate import evaluate
+from spikeformers.train.evaluate import Evaluation, evaluate
 from spikeformers.train.loop import fit
 from spikeformers.train.recipe import Recipe, load_recipe
 from spikeformers.train.result import EpochDone, Event, RunFinished, RunStarted, StepDone
@@ -26,9 +27,10 @@ pytestmark = pytest.mark.usefixtures("digits")
 
 
 def test_learns_and_leaves_a_complete_run(tmp_path: Path, recipe: Recipe) -> None:
-    result = fit(recipe, out=tmp_path / "run", epochs=6, seed=3)
-    assert result.best_accuracy > 0.7  # ten classes: chance is 0.1
-    assert result.epochs[-1].train_loss < result.epochs[0].train_loss - 0.3
+    wider = replace(recipe, batch_size=16, model=replace(recipe.model, config={**recipe.model.config, "dim": 64}))
+    result = fit(wider, out=tmp_path / "run", epochs=6, seed=3)
+    assert result.best_accuracy > 0.6  # ten classes: chance is 0.1
+    assert result.epochs[-1].train_loss < result.epochs[0].train_loss - 0.5
     directory = RunDirectory(tmp_path / "run")
     assert directory.read_log() == result.epochs
     assert json.loads(directory.result.read_text()) == result.to_dict()
@@ -49,12 +51,8 @@ def test_a_run_repeats_bit_for_bit_whatever_the_callers_random_state(tmp_path: P
     second = fit(recipe, out=tmp_path / "second")
     assert torch.equal(torch.get_rng_state(), before)
     assert without_times(first.to_dict()) == without_times(second.to_dict())
-    for which in ("last", "best"):
-        one, two = load_run(tmp_path / "first", which=which), load_run(tmp_path / "second", which=which)
-        assert one.provenance == two.provenance
-        weights, others = one.model.state_dict(), two.model.state_dict()
-        assert weights.keys() == others.keys()
-        assert all(torch.equal(weights[key], others[key]) for key in weights)
+    for name in ("last.safetensors", "best.safetensors", "recipe.json"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     other = fit(recipe, out=tmp_path / "other", seed=1)
     assert other.epochs[0].train_loss != first.epochs[0].train_loss
 
@@ -105,6 +103,18 @@ def test_a_diverged_loss_stops_before_it_spoils_the_weights(
     assert not (tmp_path / "result.json").exists()
 
 
+def test_a_loss_that_is_no_number_on_the_test_images_stops_before_it_is_saved(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any, **words: Any) -> Evaluation:
+        return replace(evaluate(*args, **words), loss=float("inf"))
+
+    monkeypatch.setattr(loop, "evaluate", broken)
+    with pytest.raises(TrainingError, match="The loss is inf on the test images after epoch 1"):
+        fit(recipe, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
+
+
 def test_an_absurd_learning_rate_diverges_with_a_reason(tmp_path: Path, recipe: Recipe) -> None:
     absurd = replace(recipe, optimizer=replace(recipe.optimizer, lr=1e38))
     with pytest.raises(TrainingError, match="training diverged"):
@@ -121,7 +131,7 @@ def test_a_full_disk_keeps_what_was_saved(
             fill_disk()
 
     before: dict[str, bytes] = {}
-    with pytest.raises(TrainingError, match=r"last\.safetensors could not be written: No space left on device"):
+    with pytest.raises(CheckpointError, match=r"could not write .*last\.safetensors: No space left on device"):
         fit(recipe, out=tmp_path, watch=watch)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
     assert ("last.safetensors" in before) == (epochs_before == 1)

@@ -47,13 +47,13 @@ def evaluate(
     if len(images) == 0:
         raise InputError("There are no images to evaluate on.")
     device = next(model.parameters()).device
-    total_loss, confusion = 0.0, torch.zeros(0)
+    total_loss, counts = 0.0, []
     with eval_mode(model):
         for x, y in batches(images, batch_size=batch_size, mean=mean, std=std):
             logits = model(x.to(device)).cpu()
             total_loss += cross_entropy(logits.double(), y).item() * len(y)
-            counts = _confusion(logits, y)
-            confusion = counts if confusion.numel() == 0 else confusion + counts
+            counts.append(_confusion(logits, y))
+    confusion = torch.stack(counts).sum(0)
     samples, correct = len(images), int(confusion.trace())
     return Evaluation(
         accuracy=correct / samples,
@@ -77,5 +77,6 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 def _confusion(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the counts [K, K] of one batch, true class by predicted class."""
     classes = logits.shape[1]
     return torch.bincount(labels * classes + logits.argmax(1), minlength=classes**2).view(classes, classes)

@@ -14,7 +14,7 @@ from spikeformers import __version__
 from spikeformers.data import Batches, Dataset, load_dataset
 from spikeformers.errors import ConfigError
 from spikeformers.models import save
-from spikeformers.train.directory import RunDirectory, saving
+from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
 from spikeformers.train.evaluate import evaluate
 from spikeformers.train.feed import training_batches
@@ -68,6 +68,7 @@ def fit(
 
     Raises:
         TrainingError: `out` holds a run or cannot be written; the loss is not a number any more.
+        CheckpointError: a checkpoint could not be written (full disk); those of the epochs before are intact.
         SpikeformersError: the recipe's model, configuration or data set does not exist or does not fit.
     """
     recipe = _adjusted(recipe, seed, epochs)
@@ -170,11 +171,9 @@ def _update(
 def _keep(plan: Plan, state: TrainingState) -> None:
     """Write checkpoints and log of the epoch just completed."""
     provenance = _provenance(plan, state).to_dict()
-    with saving(plan.directory.last):
-        save(state.model, plan.directory.last, provenance=provenance)
+    save(state.model, plan.directory.last, provenance=provenance)
     if state.best is state.history[-1]:
-        with saving(plan.directory.best):
-            save(state.model, plan.directory.best, provenance=provenance)
+        save(state.model, plan.directory.best, provenance=provenance)
     plan.directory.write_log(state.history)
 
 
