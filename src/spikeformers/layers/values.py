@@ -6,6 +6,7 @@ a property of the model, not of one observed batch.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,9 +67,9 @@ class Values:
             return bool(x.isfinite().all())
         counts = x / self.scale
         whole = counts.round()
-        # A scaled value was rounded when it was scaled, and once more here.
-        slack = 0.0 if self.scale == 1 else 4 * torch.finfo(counts.dtype).eps
-        if not bool(((counts - whole).abs() <= slack * whole.abs()).all()):
+        # A scaled value is rounded, and again in every sum; that is still far from any other number.
+        slack = 0.0 if self.scale == 1 else math.sqrt(torch.finfo(counts.dtype).eps)
+        if not bool(((counts - whole).abs() <= slack * whole.abs().clamp_min(1)).all()):
             return False
         within = self.highest is None or bool((whole.abs() <= self.highest).all())
         return within and (self.signed or bool((whole >= 0).all()))

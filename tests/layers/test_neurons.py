@@ -1,0 +1,178 @@
+"""Neurons by word: what they emit, where learned ones start, and what is said about words nobody knows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from spikeformers.errors import ConfigError, UnknownNameError
+from spikeformers.layers import BINARY, NEURONS, REAL, TERNARY, Memory, Neuron, Vocabulary, integers, register_neuron
+from spikeformers.ops import Dynamics, Surrogate, lif
+
+
+def neuron(word: str, **words: Any) -> Neuron:
+    return Vocabulary(neuron=word, **words).build_neuron()
+
+
+def current(T: int = 5, *, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Strong enough that every kind of neuron fires, in both directions."""
+    return 2.5 * torch.randn(T, 2, 3, 4, generator=torch.Generator().manual_seed(0), dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("word", "dynamics"),
+    [
+        ("lif", Dynamics(tau=1.5)),
+        ("if", Dynamics(tau=math.inf)),
+        ("ternary", Dynamics(tau=1.5, fire="ternary")),
+        ("integer", Dynamics(tau=1.5, fire="integer", v_reset=None)),
+    ],
+)
+def test_a_word_stands_for_its_dynamics(word: str, dynamics: Dynamics) -> None:
+    x = current()
+    assert torch.equal(neuron(word, tau=1.5)(x), lif(x, None, dynamics)[0])
+
+
+@pytest.mark.parametrize("tau", [1.25, 1.5, 2.0, 7.0])
+def test_a_learned_tau_starts_where_the_word_says(tau: float) -> None:
+    plif = neuron("plif", tau=tau).double()
+    (w,) = plif.parameters()
+    assert w.shape == ()
+    assert float(w.detach().sigmoid()) == pytest.approx(1 / tau, rel=1e-6)
+    x = current()
+    assert torch.equal(plif(x), lif(x, None, Dynamics(tau=tau))[0])
+    plif(x).sum().backward()
+    assert w.grad is not None
+    assert float(w.grad) != 0
+
+
+@pytest.mark.parametrize("word", ["plif", "pliaf"])
+@pytest.mark.parametrize("tau", [1.0, math.inf])
+def test_a_learned_tau_cannot_start_at_its_limits(word: str, tau: float) -> None:
+    with pytest.raises(ConfigError, match=f"starts above 1 and below infinity, got tau = {tau}"):
+        neuron(word, tau=tau)
+
+
+def test_an_analog_neuron_emits_its_potential_and_resets_as_plif_does() -> None:
+    x = current()
+    pliaf, plif = neuron("pliaf").double(), neuron("plif").double()
+    out, resets = pliaf(x), pliaf.reset_spikes(x)
+    assert resets is not None
+    assert torch.equal(resets, plif(x))
+    assert 0 < resets.sum() < resets.numel()
+    # ReLU of the membrane potential before the reset, by hand.
+    v = torch.zeros_like(x[0])
+    for t in range(len(x)):
+        h = v + (x[t] - v) / 2
+        torch.testing.assert_close(out[t], h.clamp_min(0), rtol=0, atol=1e-12)
+        v = h * (h < 1)
+
+
+@pytest.mark.parametrize("word", sorted(NEURONS))
+def test_only_analog_neurons_have_reset_spikes(word: str) -> None:
+    resets = neuron(word).double().reset_spikes(current())
+    assert (resets is not None) == (word == "pliaf")
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        ("lif", BINARY),
+        ("if", BINARY),
+        ("plif", BINARY),
+        ("pliaf", REAL),
+        ("ternary", TERNARY),
+        ("integer", integers(4)),
+    ],
+)
+def test_a_neuron_emits_what_it_declares(word: str, values: Any) -> None:
+    layer = neuron(word).double()
+    out = layer(current(20))
+    assert layer.values == Vocabulary(neuron=word).spikes == values
+    assert values.hold(out)
+    if values.highest is not None:  # and no less than it declares
+        assert out.max() == values.highest
+        assert out.min() == (-values.highest if values.signed else 0)
+
+
+@pytest.mark.parametrize("word", sorted(NEURONS))
+def test_a_neuron_leaves_nothing_behind(word: str) -> None:
+    layer, x = neuron(word).double(), current()
+    assert torch.equal(layer(x), layer(x))
+
+
+@pytest.mark.parametrize("word", sorted(NEURONS))
+def test_with_a_memory_steps_equal_all_at_once(word: str) -> None:
+    layer, x = neuron(word).double(), current()
+    kept: dict[Any, Tensor] = {}
+    steps = []
+    for x_t in x:
+        memory = Memory(kept)
+        steps.append(layer(x_t.unsqueeze(0), memory))
+        kept = memory.after
+        assert list(kept) == [(layer, "v")]
+    assert torch.equal(torch.cat(steps), layer(x))
+
+
+def test_every_word_reaches_the_neuron() -> None:
+    words: dict[str, Any] = {
+        "tau": 3.0,
+        "v_threshold": 0.75,
+        "v_reset": None,
+        "decay_input": False,
+        "detach_reset": False,
+        "surrogate": Surrogate("triangle", 0.5),
+    }
+    layer = neuron("lif", **words)
+    assert layer.dynamics == Dynamics(**words)
+    assert "tau=3, v_threshold=0.75, v_reset=None, surrogate=triangle" in repr(layer)
+    own_threshold = Vocabulary(**words).build_neuron(0.25)
+    assert own_threshold.dynamics == Dynamics(**{**words, "v_threshold": 0.25})
+
+
+def test_an_unknown_neuron() -> None:
+    with pytest.raises(UnknownNameError, match=r"no neuron 'plfi'\. Did you mean .*'plif'.*Known: lif, if, plif"):
+        neuron("plfi")
+
+
+@pytest.fixture
+def own_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten after it."""
+    monkeypatch.setattr("spikeformers.layers.neurons.NEURONS", dict(NEURONS))
+
+
+class Threshold(Neuron):
+    """Fires where the current alone reaches the threshold."""
+
+    def __init__(self, v_threshold: float, **words: Any) -> None:
+        super().__init__()
+        self.v_threshold = v_threshold
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        return (x >= self.v_threshold).to(x.dtype)
+
+
+@pytest.mark.usefixtures("own_neurons")
+def test_a_registered_neuron_is_a_word_like_any_other() -> None:
+    register_neuron("threshold", Threshold)
+    x = current()
+    assert torch.equal(neuron("threshold", v_threshold=0.5)(x), (x >= 0.5).double())
+
+
+@pytest.mark.usefixtures("own_neurons")
+def test_a_word_is_registered_once() -> None:
+    with pytest.raises(ConfigError, match="neuron 'lif' is registered already; choose another word"):
+        register_neuron("lif", Threshold)
+
+
+@pytest.mark.usefixtures("own_neurons")
+@pytest.mark.parametrize("wrong", [torch.nn.ReLU, lambda **words: Threshold(1.0)], ids=["module", "function"])
+def test_what_is_no_neuron_class_is_not_registered(wrong: Any) -> None:
+    with pytest.raises(ConfigError, match=r"'mine' must be a subclass of spikeformers\.layers\.Neuron, got <"):
+        register_neuron("mine", wrong)
+    with pytest.raises(UnknownNameError):
+        neuron("mine")
