@@ -30,13 +30,35 @@ def test_names_versions_backends_and_data_sets(spikeformers):
     backends = facts_of(answer, "Backends")
     assert all(fact["value"] and fact["reason"] for fact in backends.values())
     assert "lif" in backends
-    assert "spikingjelly" in facts_of(answer, "Optional packages")
-
     page = spikeformers("doctor")
     assert page.code == 0
     for fact in json.loads(answer.out)["facts"]:
         assert fact["name"] in page.out
         assert fact["value"] in page.out
+
+
+def test_extras_are_those_of_the_package(spikeformers, monkeypatch):
+    tests = facts_of(spikeformers("doctor", "--json"), "Optional packages")["dev"]
+    assert tests["present"] is True  # or this test would not run
+    assert "pytest, " in tests["value"]
+    lines = ["rich>=13", "here>=1; extra == 'one'", 'gone[all]>=2; python_version > "3" and extra == "one"']
+    monkeypatch.setattr(examination, "_requirements", lambda: lines)
+    monkeypatch.setattr(examination, "_installed", lambda package: package == "here")
+    found = facts_of(spikeformers("doctor", "--json"), "Optional packages")
+    assert list(found) == ["one"]
+    assert (found["one"]["present"], found["one"]["value"]) == (False, "gone missing")
+    assert found["one"]["reason"] == "pip install 'spikeformers[one]'"
+
+
+def test_a_backend_that_cannot_be_had_is_a_finding(spikeformers, monkeypatch):
+    monkeypatch.setenv("SPIKEFORMERS_BACKEND", "natvie")
+    fact = facts_of(spikeformers("doctor", "--json"), "Backends")["SPIKEFORMERS_BACKEND"]
+    assert fact["present"] is False
+    assert "'native'" in fact["reason"]
+    monkeypatch.setenv("SPIKEFORMERS_BACKEND", "reference")
+    fact = facts_of(spikeformers("doctor", "--json"), "Backends")["lif"]
+    assert fact["value"] == "reference"
+    assert "SPIKEFORMERS_BACKEND" in fact["reason"]
 
 
 def test_a_data_set_that_is_missing_says_how_to_get_it(spikeformers, monkeypatch):

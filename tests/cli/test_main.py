@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import json
 import shlex
 import subprocess
 import sys
@@ -160,6 +161,15 @@ def test_names_reach_a_pipe_whole(in_process):
     assert answer.returncode == 0
     for name in names():
         assert sum(line.split()[0] == name for line in lines if line.strip()) == 1
+
+
+@pytest.mark.parametrize("words", ["--help", "list", f"info {MODEL}", f"info {MODEL} --json", "train"])
+def test_a_terminal_that_knows_only_ascii_is_no_error(in_process, words):
+    answer = in_process(MAIN, *words.split(), PYTHONIOENCODING="ascii")
+    assert answer.returncode == (2 if words == "train" else 0)
+    assert "Traceback" not in answer.stderr
+    if words.endswith("--json"):
+        assert json.loads(answer.stdout)["name"] == MODEL
 
 
 def test_the_module_runs_as_the_command_does():

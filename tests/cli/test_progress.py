@@ -27,7 +27,7 @@ EVENTS = [
 def shown(request, monkeypatch):
     """What a run of these events writes, in a terminal and in a file."""
     text = io.StringIO()
-    screen = Console(file=text, force_terminal=request.param, width=120, color_system=None)
+    screen = Console(file=text, force_terminal=request.param, width=80, color_system=None)
     monkeypatch.setattr(progress, "error_console", lambda: screen)
     with progress.watching("first run") as watch:
         for event in EVENTS:
@@ -39,6 +39,6 @@ def test_shows_loss_and_accuracy(shown):
     terminal, text = shown
     assert "first run" in text
     assert "loss 1.250" in text
-    assert "test accuracy 87.50 %" in text
+    assert "accuracy 87.50 %" in text
     assert ("epoch 1/2" in text) == terminal
     assert text.count("\n") == 1 or terminal

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from spikeformers.errors import SpikeformersError
 
@@ -27,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from spikeformers.cli.dispatch import dispatch
 
+    _write_any_text()
     try:
         code = dispatch(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()  # a closed pipe shows up here, not in the interpreter's shutdown
@@ -43,6 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("Stopped. ", "What was saved before is complete and stays.", "yellow")
         return INTERRUPTED
+
+
+def _write_any_text() -> None:
+    """Let a terminal or pipe that cannot write "×" or "█" get a question mark instead of a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _complain(label: str, message: str, style: str) -> None:

@@ -49,8 +49,11 @@ def _accelerators() -> Iterator[Fact]:
 
 
 def _backends() -> Iterator[Fact]:
-    for operation, name, reason in backend.describe():
-        yield Fact(topic="Backends", name=operation, value=name, reason=reason)
+    try:
+        for choice in backend.describe():
+            yield Fact(topic="Backends", name=choice.operation, value=choice.backend, reason=choice.reason)
+    except SpikeformersError as error:  # a wrong SPIKEFORMERS_BACKEND is a finding, too
+        yield Fact(topic="Backends", name=backend.VARIABLE, value="not usable", reason=str(error), present=False)
 
 
 def _datasets() -> Iterator[Fact]:
@@ -68,18 +71,19 @@ def _datasets() -> Iterator[Fact]:
 
 def _extras() -> Iterator[Fact]:
     """Read from the package's own metadata, so that the list cannot fall behind."""
+    extras: dict[str, list[str]] = {}
     for requirement in _requirements():
-        match = re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", requirement)
-        if match:
-            package, extra = match.groups()
-            version = _version(package)
-            yield Fact(
-                topic="Optional packages",
-                name=package,
-                value=version or "not installed",
-                reason=f"extra {extra!r}",
-                present=version is not None,
-            )
+        if match := re.match(r"([\w.-]+).*extra == ['\"]([\w-]+)['\"]", requirement):
+            extras.setdefault(match[2], []).append(match[1])
+    for extra, packages in extras.items():
+        missing = [package for package in packages if not _installed(package)]
+        yield Fact(
+            topic="Optional packages",
+            name=extra,
+            value=f"{', '.join(missing)} missing" if missing else f"{', '.join(packages)} installed",
+            reason=f"pip install 'spikeformers[{extra}]'" if missing else "",
+            present=not missing,
+        )
 
 
 def _requirements() -> list[str]:
@@ -89,8 +93,9 @@ def _requirements() -> list[str]:
         return []
 
 
-def _version(package: str) -> str | None:
+def _installed(package: str) -> bool:
     try:
-        return metadata.version(package)
+        metadata.version(package)
     except metadata.PackageNotFoundError:
-        return None
+        return False
+    return True

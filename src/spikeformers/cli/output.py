@@ -42,8 +42,8 @@ def _console(*, stderr: bool) -> Console:
 
 
 def print_json(result: Any) -> None:
-    """Print `result` as one JSON document on stdout."""
-    print(json.dumps(plain(result), indent=2, ensure_ascii=False, allow_nan=False))
+    """Print `result` as one JSON document on stdout, in ASCII, so that no pipe's encoding can spoil it."""
+    print(json.dumps(plain(result), indent=2, allow_nan=False))
 
 
 def plain(value: Any) -> Any:

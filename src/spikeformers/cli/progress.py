@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spikeformers.cli.output import error_console
 from spikeformers.report.text import duration, percent
-from spikeformers.train import EpochDone, EpochLog, Event, RunStarted, StepDone
+from spikeformers.train import EpochDone, Event, RunStarted, StepDone
 
 Watch = Callable[[Event], None]
 
@@ -24,11 +24,9 @@ def watching(label: str) -> Iterator[Watch]:
         return
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=14),
         TextColumn("{task.fields[figures]}"),
-        TimeElapsedColumn(),
-        TextColumn("left", style="dim"),
-        TimeRemainingColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
     )
     with Progress(*columns, console=console) as bars:
         yield _Bar(bars, label)
@@ -48,19 +46,18 @@ class _Bar:
             self._epochs = event.recipe.schedule.epochs
             self._bars.update(self._task, total=self._epochs * event.steps_per_epoch)
         elif isinstance(event, StepDone):
-            figures = f"epoch {event.epoch}/{self._epochs}  loss {event.loss:.3f}{self._accuracy}"
-            self._bars.update(self._task, advance=1, figures=figures)
+            self._show(event.epoch, event.loss, advance=1)
         elif isinstance(event, EpochDone):
-            self._accuracy = f"  test accuracy {percent(event.log.test_accuracy)}"
-            self._bars.update(self._task, figures=_figures(event.log, self._epochs))
+            self._accuracy = f"  accuracy {percent(event.log.test_accuracy)}"
+            self._show(event.log.epoch, event.log.train_loss, advance=0)
+
+    def _show(self, epoch: int, loss: float, advance: int) -> None:
+        figures = f"epoch {epoch}/{self._epochs}  loss {loss:.3f}{self._accuracy}"
+        self._bars.update(self._task, advance=advance, figures=figures)
 
 
 def _line(console: Console, label: str, event: Event) -> None:
     if isinstance(event, EpochDone):
-        line = f"{label}  {_figures(event.log)}  {duration(event.log.seconds)}"
-        console.print(line, markup=False, soft_wrap=True)
-
-
-def _figures(log: EpochLog, epochs: int | None = None) -> str:
-    of = f"/{epochs}" if epochs else ""
-    return f"epoch {log.epoch}{of}  loss {log.train_loss:.3f}  test accuracy {percent(log.test_accuracy)}"
+        log = event.log
+        figures = f"epoch {log.epoch}  loss {log.train_loss:.3f}  test accuracy {percent(log.test_accuracy)}"
+        console.print(f"{label}  {figures}  {duration(log.seconds)}", markup=False, soft_wrap=True)

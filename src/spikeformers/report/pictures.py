@@ -56,12 +56,12 @@ def draw_learning_curves(figure: FigureBase, runs: Mapping[str, Sequence[EpochLo
         axes.set_xlim(0, 1.03 * max((log.epoch for epochs in runs.values() for log in epochs), default=1))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     lines = [Line2D([], [], color=colour(index), label=label) for index, label in enumerate(runs)]
-    accuracy.legend(handles=lines, loc="best")
+    accuracy.legend(handles=lines, loc="lower right")
     kinds = [
         Line2D([], [], color=QUIET, label="test"),
         Line2D([], [], **_TRAINING, color=QUIET, label="training (as optimised)"),
     ]
-    loss.legend(handles=kinds, loc="best")
+    loss.legend(handles=kinds, loc="upper right")
 
 
 def draw_firing_rates(figure: FigureBase, models: Mapping[str, Sequence[Firing]]) -> None:

@@ -37,6 +37,8 @@ _RC: dict[RcKeyType, Any] = {
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.7,
     "legend.frameon": False,
+    "figure.constrained_layout.w_pad": 0.08,
+    "figure.constrained_layout.h_pad": 0.08,
     "lines.linewidth": 1.8,
     "lines.markersize": 4,
     "svg.fonttype": "none",  # text stays text, also when the picture is read by a program
