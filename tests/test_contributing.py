@@ -17,6 +17,20 @@ from spikeformers.train import evaluate, fit, load_recipe
 from tests.test_readme import CONTRIBUTING, blocks
 
 NAME = "toy_1_32.digits"
+RECIPE = f"""
+description = "A toy on the digits"
+dataset = "digits"
+batch_size = 32
+
+[model]
+name = "{NAME}"
+
+[optimizer]
+lr = 1e-2
+
+[schedule]
+epochs = 3
+"""
 
 
 @pytest.fixture
@@ -65,9 +79,9 @@ def test_it_keeps_the_contract(toy: SpikingModel, tmp_path: Path) -> None:
 
 
 def test_it_trains_by_a_recipe(toy: SpikingModel, tmp_path: Path) -> None:
-    recipe = load_recipe("digits_spikformer", model={"name": NAME})
-    fit(recipe, out=tmp_path / "run", epochs=3)
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    fit(load_recipe(tmp_path / "recipe.toml"), out=tmp_path / "run")
     digits = spikeformers.data.load_dataset("digits")
     trained = spikeformers.load(tmp_path / "run" / "best.safetensors")
     found = evaluate(trained, digits.test, batch_size=100, mean=digits.mean, std=digits.std)
-    assert found.accuracy > 0.2  # chance is 0.1
+    assert found.accuracy > 0.5  # chance is 0.1
