@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -46,3 +47,11 @@ def test_an_unknown_name_offers_the_nearest(spikeformers):
     answer = spikeformers("info", "spikfomer_4_384.cifar10")
     assert (answer.code, answer.out) == (1, "")
     assert "'spikformer_4_384.cifar10'" in answer.err
+
+
+def test_a_model_without_a_citation_says_so(spikeformers, monkeypatch):
+    ours = replace(catalog.get("spikformer_4_384.cifar10"), paper=catalog.Paper())
+    monkeypatch.setattr(catalog, "get", lambda name: ours)
+    answer = spikeformers("info", ours.name, "--cite")
+    assert (answer.code, answer.out) == (1, "")
+    assert "no citation" in answer.err

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -53,3 +56,26 @@ def test_a_device_that_is_not_there_is_explained(spikeformers, tmp_path):
         assert "spikeformers doctor" in answer.err
         assert "Traceback" not in answer.err
     assert not (tmp_path / "run").exists()
+
+
+RECIPE = """
+dataset = "digits"
+batch_size = 64
+model = { name = "spikformer_2_64.digits", config = { dim = 32, depth = 1, heads = 2, time_steps = 1 } }
+optimizer = { lr = 1e-3 }
+schedule = { epochs = 1000 }
+"""
+
+
+def test_a_recipe_of_ones_own_can_be_stopped_with_ctrl_c(tmp_path):
+    (tmp_path / "mine.toml").write_text(RECIPE)
+    words = [sys.executable, "-m", "spikeformers.cli", "train", "mine.toml", "--json"]
+    with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr is not None
+        assert "epoch 1 " in training.stderr.readline()
+        training.send_signal(signal.SIGINT)
+        out, err = training.communicate()
+    assert (training.returncode, out) == (130, "")
+    assert err.splitlines()[-1].startswith("Stopped.")
+    assert "Traceback" not in err
+    assert load(tmp_path / "runs" / "mine" / "last.safetensors").config.dim == 32

@@ -18,6 +18,7 @@ from spikeformers.data import Dataset, load_dataset, normalise
 from spikeformers.errors import InputError
 from spikeformers.files import atomic_write
 from spikeformers.measure import firing
+from spikeformers.report import pictures, style
 from spikeformers.report.results import Portrait, Tile
 from spikeformers.train import evaluate, fit, load_recipe, load_run
 
@@ -56,8 +57,6 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
     Raises:
         InputError: `out` holds runs that no former demo made; they are left alone.
     """
-    from spikeformers.report import pictures, style
-
     _claim(out)
     digits = load_dataset("digits")
     models = tuple(_portrait(label, recipe, out, epochs, digits) for label, recipe in RECIPES.items())

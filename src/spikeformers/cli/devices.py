@@ -7,7 +7,7 @@ import torch
 from spikeformers.errors import ConfigError
 
 
-def device(word: str) -> torch.device:
+def usable_device(word: str) -> torch.device:
     """Return the device called `word`.
 
     Raises:

@@ -100,7 +100,8 @@ def _pair(axes: Axes, x: Sequence[int], test: Sequence[float], training: Sequenc
 
 def _tile(axes: Axes, tile: Tile) -> None:
     image = tile.image.transpose(1, 2, 0)
-    axes.imshow(image if image.shape[2] == 3 else image.sum(2), cmap="gray_r", interpolation="nearest")
+    # Grey is drawn as ink on paper; without limits each image would be stretched to a contrast of its own.
+    axes.imshow(image if image.shape[2] == 3 else image.mean(2), cmap="gray_r", vmin=0, vmax=255)
     right = tile.predicted == tile.label
     ink = RIGHT if right else WRONG
     verdict = f"{tile.predicted}  {percent(tile.probability, 0)}"

@@ -37,6 +37,7 @@ _RC: dict[RcKeyType, Any] = {
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.7,
     "legend.frameon": False,
+    "image.interpolation": "nearest",
     "figure.constrained_layout.w_pad": 0.08,
     "figure.constrained_layout.h_pad": 0.08,
     "lines.linewidth": 1.8,

@@ -37,7 +37,7 @@ def run(
         device: Where to compute: cpu, cuda, cuda:1 ...
         json: Print one JSON document with the key "accuracy" (0 to 1) and more.
     """
-    from spikeformers.cli.devices import device as usable
+    from spikeformers.cli.devices import usable_device
     from spikeformers.cli.trained import open_trained
     from spikeformers.data import load_dataset
     from spikeformers.train import evaluate
@@ -45,7 +45,7 @@ def run(
     trained = open_trained(run_or_checkpoint, dataset)
     data = load_dataset(trained.dataset, data_dir)
     result = evaluate(
-        trained.model.to(usable(device)),
+        trained.model.to(usable_device(device)),
         data.test,
         batch_size=batch_size,
         mean=trained.mean or data.mean,

@@ -9,7 +9,8 @@ Examples:
 from __future__ import annotations
 
 from spikeformers import catalog
-from spikeformers.cli.output import console, plain, print_json
+from spikeformers.cli.output import console, print_json
+from spikeformers.errors import UnknownNameError
 from spikeformers.report import tables
 
 
@@ -22,9 +23,14 @@ def run(name: str, /, *, cite: bool = False, json: bool = False) -> None:
         json: Print one JSON document.
     """
     record = catalog.get(name)
+    bibtex = record.paper.bibtex.strip()
+    if cite and not bibtex:
+        raise UnknownNameError(
+            f"The catalogue knows no citation for {name!r}. `spikeformers info {name}` says what it knows."
+        )
     if json:
-        print_json({"bibtex": record.paper.bibtex} if cite else plain(record))
+        print_json({"bibtex": bibtex} if cite else record)
     elif cite:
-        print(record.paper.bibtex.strip())
+        print(bibtex)
     else:
         console().print(tables.model_card(record))

@@ -31,7 +31,7 @@ def run(
         json: Print one JSON document.
     """
     from spikeformers.cli.classify import probabilities
-    from spikeformers.cli.devices import device as usable
+    from spikeformers.cli.devices import usable_device
     from spikeformers.data import load_images
     from spikeformers.train import load_run
 
@@ -40,7 +40,7 @@ def run(
     trained = load_run(run_or_checkpoint)
     about, config = trained.provenance, trained.model.config
     pixels = load_images(images, channels=config.in_channels, image_size=config.image_size)
-    model = trained.model.to(usable(device))
+    model = trained.model.to(usable_device(device))
     ranked = probabilities(model, pixels, mean=about.mean, std=about.std).sort(descending=True, stable=True)
     answers = [
         Prediction(image=str(image), choices=_choices(about.classes, values[:top_k], labels[:top_k]))

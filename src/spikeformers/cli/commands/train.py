@@ -42,11 +42,11 @@ def run(
         overwrite: Replace the run that the directory holds.
         json: Print the result as one JSON document.
     """
-    from spikeformers.cli.devices import device as usable
+    from spikeformers.cli.devices import usable_device
     from spikeformers.cli.progress import watching
     from spikeformers.train import fit, load_recipe
 
-    plan = load_recipe(recipe)
+    plan, where = load_recipe(recipe), usable_device(device)
     out = out or Path("runs") / plan.name
     with watching(plan.name) as watch:
         result = fit(
@@ -55,7 +55,7 @@ def run(
             data_dir=data_dir,
             seed=seed,
             epochs=epochs,
-            device=usable(device),
+            device=where,
             overwrite=overwrite,
             watch=watch,
         )
