@@ -40,7 +40,7 @@ class SurrogateLaw:
 
 def _sigmoid_derivative(u: Tensor, alpha: float) -> Tensor:
     s = torch.sigmoid(alpha * u)
-    return alpha * s * (1 - s)
+    return torch.addcmul(s, s, s, value=-1).mul_(alpha)
 
 
 def _sigmoid_primitive(u: Tensor, alpha: float) -> Tensor:

@@ -78,10 +78,10 @@ def _through_reset(grad_v: Tensor, h: Tensor, slope: Tensor, dynamics: Dynamics)
     """dL/dV dV/dH of one step."""
     if dynamics.v_reset is None:
         return grad_v if dynamics.detach_reset else grad_v * (1 - dynamics.reset_amount * slope)
-    kept = 1 - _counted(h, dynamics)
-    if not dynamics.detach_reset:
-        kept = kept + (dynamics.v_reset - h) * count_derivative(h, slope, dynamics)
-    return grad_v * kept
+    through = torch.addcmul(grad_v, grad_v, _counted(h, dynamics), value=-1)
+    if dynamics.detach_reset:
+        return through
+    return through + grad_v * (dynamics.v_reset - h) * count_derivative(h, slope, dynamics)
 
 
 def _leak_drive(t: int, x: Tensor, v: Tensor | None, h: list[Tensor], dynamics: Dynamics) -> Tensor | float:

@@ -116,7 +116,7 @@ def step(h: Tensor, dynamics: Dynamics) -> Tensor:
     if dynamics.fire == "integer":
         counts = (h / theta).clamp(0, dynamics.levels)
         return counts if surrogate.smooth else counts.round()
-    return surrogate.primitive(h - theta) if surrogate.smooth else (h >= theta).to(h.dtype)
+    return surrogate.primitive(h - theta) if surrogate.smooth else torch.ge(h, theta, out=torch.empty_like(h))
 
 
 def step_derivative(h: Tensor, dynamics: Dynamics) -> Tensor:
@@ -160,7 +160,7 @@ def reset(h: Tensor, counted: Tensor, dynamics: Dynamics) -> Tensor:
     """Membrane potential V after firing."""
     if dynamics.v_reset is None:
         return h - counted * dynamics.reset_amount
-    kept = (1 - counted) * h
+    kept = torch.addcmul(h, h, counted, value=-1)  # (1 - S) H in one pass, and exact for the S of spikes
     return kept + counted * dynamics.v_reset if dynamics.v_reset else kept
 
 
