@@ -62,7 +62,7 @@ def test_frames_are_in_time_major_order() -> None:
         seen.append(frames.flatten().tolist())
         return frames.unsqueeze(-1).repeat(1, 1, 2)
 
-    x = torch.arange(6).view(3, 2, 1)  # 10 t + b would be 2 t + b
+    x = torch.arange(6).view(3, 2, 1)  # sample b of frame t is 2 t + b
     out = over_frames(number, x)
     assert seen == [[0, 1, 2, 3, 4, 5]]
     assert torch.equal(out, x.unsqueeze(-1).repeat(1, 1, 1, 2))
