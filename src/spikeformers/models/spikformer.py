@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from spikeformers.layers import PatchSplitting, build_blocks
+from spikeformers.layers import PatchSplitting
 from spikeformers.models.trunk import TrunkConfig, TrunkModel
 
 
@@ -36,26 +36,11 @@ class Spikformer(TrunkModel):
     Config = SpikformerConfig
 
     def __init__(self, config: SpikformerConfig) -> None:
-        vocabulary = config.vocabulary()
-        tokenizer = PatchSplitting(
-            config.in_channels,
-            config.dim,
-            pooling=config.pooling,
-            pool_before_neuron=config.pool_before_neuron,
-            vocabulary=vocabulary,
-        )
         linear = config.projection == "linear"
-        blocks = build_blocks(
-            config.depth,
-            config.dim,
-            config.heads,
-            inputs=tokenizer.values,
-            vocabulary=vocabulary,
-            mlp_ratio=config.mlp_ratio,
-            scale=config.attention_scale,
-            v_threshold=config.attention_v_threshold,
+        super().__init__(
+            config,
+            PatchSplitting,
             spike_first=False,
             qkv_bias=linear,
             init="trunc_normal" if linear else "kaiming_uniform",
         )
-        super().__init__(config, tokenizer, blocks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikeformers.layers import SpikingTokenizer, build_blocks
+from spikeformers.layers import SpikingTokenizer
 from spikeformers.models.trunk import TrunkConfig, TrunkModel
 
 
@@ -24,25 +24,4 @@ class Spikingformer(TrunkModel):
     Config = SpikingformerConfig
 
     def __init__(self, config: SpikingformerConfig) -> None:
-        vocabulary = config.vocabulary()
-        tokenizer = SpikingTokenizer(
-            config.in_channels,
-            config.dim,
-            pooling=config.pooling,
-            pool_before_neuron=config.pool_before_neuron,
-            vocabulary=vocabulary,
-        )
-        blocks = build_blocks(
-            config.depth,
-            config.dim,
-            config.heads,
-            inputs=tokenizer.values,
-            vocabulary=vocabulary,
-            mlp_ratio=config.mlp_ratio,
-            scale=config.attention_scale,
-            v_threshold=config.attention_v_threshold,
-            spike_first=True,
-            qkv_bias=False,
-            init="kaiming_uniform",
-        )
-        super().__init__(config, tokenizer, blocks)
+        super().__init__(config, SpikingTokenizer, spike_first=True, qkv_bias=False, init="kaiming_uniform")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from spikeformers.layers import MeanHead, Memory, Tokenizer
+from spikeformers.layers import MeanHead, Memory, PatchSplitting, SpikingTokenizer, build_blocks
+from spikeformers.layers.weighted import Init
 from spikeformers.models.base import SpikingModel
 from spikeformers.models.config import ModelConfig, require
 
@@ -67,10 +68,37 @@ class TrunkModel(SpikingModel):
 
     config: TrunkConfig
 
-    def __init__(self, config: TrunkConfig, tokenizer: Tokenizer, blocks: nn.ModuleList) -> None:
+    def __init__(
+        self,
+        config: TrunkConfig,
+        tokenizer: type[PatchSplitting] | type[SpikingTokenizer],
+        *,
+        spike_first: bool,
+        qkv_bias: bool,
+        init: Init,
+    ) -> None:
         super().__init__(config)
-        self.tokenizer = tokenizer
-        self.blocks = blocks
+        vocabulary = config.vocabulary()
+        self.tokenizer = tokenizer(
+            config.in_channels,
+            config.dim,
+            pooling=config.pooling,
+            pool_before_neuron=config.pool_before_neuron,
+            vocabulary=vocabulary,
+        )
+        self.blocks = build_blocks(
+            config.depth,
+            config.dim,
+            config.heads,
+            inputs=self.tokenizer.values,
+            vocabulary=vocabulary,
+            mlp_ratio=config.mlp_ratio,
+            scale=config.attention_scale,
+            v_threshold=config.attention_v_threshold,
+            spike_first=spike_first,
+            qkv_bias=qkv_bias,
+            init=init,
+        )
         self.head = MeanHead(config.dim, config.num_classes)
 
     @property
