@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spikeformers.ops import Dynamics, lif
+from spikeformers.ops.lif import face
 from spikeformers.ops.lif.operator import lif_operator, words_of
 from spikeformers.ops.lif.reference import lif_reference
 from tests.ops.drawing import Run, runs
@@ -124,14 +126,21 @@ def test_only_h_is_kept_for_the_gradient() -> None:
     assert kept == [6] * 5
 
 
-@pytest.mark.parametrize("asked", [True, False])
-def test_without_a_gradient_nothing_is_kept(asked: bool) -> None:
-    x = torch.randn(5, 2, 3, requires_grad=asked)
-    with torch.set_grad_enabled(not asked):
-        out, last = lif(x)
-    assert not out.requires_grad
-    assert not last.requires_grad
-    assert lif_operator(x.detach(), None, None, False, *words_of(Dynamics()))[2] == []
+@pytest.mark.parametrize(("enabled", "asked", "kept"), [(True, True, 5), (True, False, 0), (False, True, 0)])
+def test_h_is_kept_only_for_a_gradient(enabled: bool, asked: bool, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation runs at the memory of one step, whatever the number of steps."""
+    seen: list[int] = []
+
+    def watch(*arguments: Any) -> tuple[Tensor, Tensor, list[Tensor]]:
+        result: tuple[Tensor, Tensor, list[Tensor]] = lif_operator(*arguments)
+        seen.append(len(result[2]))
+        return result
+
+    monkeypatch.setattr(face, "lif_operator", watch)
+    with torch.set_grad_enabled(enabled):
+        out, last = lif(torch.randn(5, 2, 3, requires_grad=asked))
+    assert seen == [kept]
+    assert out.requires_grad == last.requires_grad == (kept > 0)
 
 
 def test_a_gradient_not_prepared_for_is_refused() -> None:
