@@ -12,6 +12,7 @@ from spikeformers.layers.norms import BatchNorm
 from spikeformers.models import SpikingModel
 
 TINY: dict[str, Any] = {"dim": 32, "depth": 2, "heads": 4, "mlp_ratio": 2, "num_classes": 5, "time_steps": 3}
+SMALLEST = "spikformer_4_384.cifar10"
 
 
 def tiny_model(name: str, **overrides: Any) -> SpikingModel:
@@ -26,6 +27,11 @@ def tiny_model(name: str, **overrides: Any) -> SpikingModel:
         for _ in range(3):
             model(random_input(model, 8))
     return model.eval()
+
+
+def smallest(**overrides: Any) -> SpikingModel:
+    """One block of 16 channels: for tests that do not care which model it is."""
+    return tiny_model(SMALLEST, **{"depth": 1, "dim": 16, "heads": 2, **overrides})
 
 
 def random_input(model: SpikingModel, batch: int, tokens: tuple[int, int] = (2, 2)) -> Tensor:
