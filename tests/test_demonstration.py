@@ -12,7 +12,7 @@ import pytest
 
 
 def demonstrate(out: Path) -> dict[str, Any]:
-    words = [sys.executable, "-m", "spikeformers.cli", "demo", "--out", str(out), "--json"]
+    words = [sys.executable, "-m", "spikeformers", "demo", "--out", str(out), "--json"]
     answer = subprocess.run(words, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)

@@ -174,6 +174,6 @@ def test_a_terminal_that_knows_only_ascii_is_no_error(in_process, words):
 
 def test_the_module_runs_as_the_command_does():
     answer = subprocess.run(
-        [sys.executable, "-m", "spikeformers.cli", "--version"], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "spikeformers", "--version"], capture_output=True, text=True, check=False
     )
     assert (answer.returncode, answer.stdout.strip()) == (0, __version__)

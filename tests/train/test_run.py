@@ -22,7 +22,7 @@ def test_best_and_last_carry_their_own_epoch_and_everything_needed_to_use_them(
     tmp_path: Path, recipe: Recipe, digits: Dataset
 ) -> None:
     result = fit(recipe, out=tmp_path)
-    best, last = load_run(tmp_path), load_run(tmp_path, which="last")
+    best, last = load_run(tmp_path, which="best"), load_run(tmp_path)
     assert (best.provenance.epoch, best.provenance.accuracy) == (result.best_epoch, result.best_accuracy)
     assert (last.provenance.epoch, last.provenance.accuracy) == (2, result.last_accuracy)
     assert not best.model.training
@@ -45,7 +45,7 @@ def test_a_checkpoint_file_opens_alone(tmp_path: Path, recipe: Recipe, digits: D
 def test_what_is_no_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"There is no run directory or checkpoint at .*absent"):
         load_run(tmp_path / "absent")
-    with pytest.raises(CheckpointError, match=r"is not a run directory: expected best\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"is not a run directory: expected last\.safetensors"):
         load_run(tmp_path)
     (tmp_path / "recipe.json").write_text("{}")
     with pytest.raises(CheckpointError, match="no epoch was completed"):

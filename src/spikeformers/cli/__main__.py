@@ -1,5 +1,0 @@
-"""`python -m spikeformers.cli`, for an environment whose scripts are not on the path."""
-
-from spikeformers.cli import main
-
-raise SystemExit(main())
