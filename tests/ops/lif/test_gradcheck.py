@@ -37,8 +37,8 @@ def smooth(surrogate: str, **words: Any) -> Dynamics:
 
 def leaves(seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    x = torch.randn(4, 3, 2, dtype=torch.float64, generator=generator)
-    v = torch.randn(3, 2, dtype=torch.float64, generator=generator)
+    x = torch.randn(3, 2, 2, dtype=torch.float64, generator=generator)
+    v = torch.randn(2, 2, dtype=torch.float64, generator=generator)
     return (1.5 * x).requires_grad_(), v.requires_grad_(), torch.tensor(0.4, dtype=torch.float64, requires_grad=True)
 
 

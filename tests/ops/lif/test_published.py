@@ -15,6 +15,7 @@ from torch import Tensor
 
 from spikeformers.ops import Dynamics, Surrogate, lif
 from spikeformers.ops.integer import to_sub_steps
+from spikeformers.ops.lif.dynamics import Output
 
 STEP_CURRENTS = [0.9, 1.3, 2.0, 0.5, 1.6, 3.0, -1.0, 2.5]
 NEURONS = {
@@ -164,7 +165,7 @@ def test_ternary_gradient_has_both_thresholds() -> None:
 
 @pytest.mark.parametrize("output", ["spikes", "membrane"])
 @pytest.mark.parametrize("tau", [1.5, 2.0, 4.0])
-def test_plif_starts_as_the_lif_of_its_tau(tau: float, output: str) -> None:
+def test_plif_starts_as_the_lif_of_its_tau(tau: float, output: Output) -> None:
     """1/tau = sigmoid(w) with w = -ln(tau - 1)."""
     x = row(STEP_CURRENTS)
     k = row(-math.log(tau - 1)).sigmoid()  # type: ignore[arg-type]
