@@ -57,7 +57,7 @@ NAME = "spikformer_4_384.cifar10"
         ({"v_reset": math.inf}, r"v_reset must be a finite number or None, got inf\."),
         ({"surrogate_alpha": -1}, r"surrogate 'sigmoid' needs a positive alpha, got -1\.0\."),
         # words that contradict each other
-        ({"dim": 100}, r"dim must be a multiple of 8 .*, got 100\."),
+        ({"dim": 4, "heads": 4}, r"dim must be at least 8 .*, got 4\."),
         ({"dim": 64, "heads": 12}, r"dim must be a multiple of heads, got dim 64, heads 12\."),
         ({"image_size": [32, 30]}, r"image_size must be a multiple of 4 \(pooling '0011'\), got \[32, 30\]\."),
         ({"pooling": "1111", "image_size": [40, 32]}, r"image_size must be a multiple of 16 \(pooling '1111'\)"),

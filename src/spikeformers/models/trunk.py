@@ -41,7 +41,7 @@ class TrunkConfig(ModelConfig):
         super().__post_init__()
         for word in ("dim", "depth", "heads"):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
-        require(self.dim % 8 == 0, f"dim must be a multiple of 8 (the tokenizer starts at dim / 8), got {self.dim}.")
+        require(self.dim >= 8, f"dim must be at least 8 (the tokenizer starts with dim // 8 channels), got {self.dim}.")
         require(self.dim % self.heads == 0, f"dim must be a multiple of heads, got dim {self.dim}, heads {self.heads}.")
         for word in ("mlp_ratio", "attention_scale"):
             value = getattr(self, word)
