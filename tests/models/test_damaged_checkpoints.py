@@ -139,7 +139,7 @@ def test_a_header_of_another_kind(path: Path, change: Callable[[Any], Any], mess
     [
         ({"builds": "os:system"}, "holds a model of class 'os:system', which no catalogue names; if you trust it, add"),
         ({"builds": "toy:Toy"}, r"class 'toy:Toy', which no catalogue names; .* spikeformers\.catalog\.add"),
-        ({"config": {"dim": 12}}, "the config in .* cannot be built: dim must be a multiple of 8"),
+        ({"config": {"dim": 4}}, "the config in .* cannot be built: dim must be at least 8"),
         ({"config": {"detph": 2}}, "the config in .* cannot be built: .* no word 'detph'. Did you mean 'depth'"),
         ({"config": {"dim": "16"}}, "the config in .* cannot be built: dim must be int, got '16'"),
         ({"config": {"neuron": "mine"}}, "the config in .* cannot be built: no neuron 'mine'"),

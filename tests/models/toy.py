@@ -1,0 +1,45 @@
+"""A toy: a strided convolution, then blocks of spiking self-attention on a membrane-shortcut stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from spikeformers.layers import REAL, Conv2d, MeanHead, Memory, Unit, build_blocks
+from spikeformers.models import ModelConfig, SpikingModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToyConfig(ModelConfig):
+    """Words of the toy: `dim` channels, `depth` blocks, attention `heads`, MLPs `mlp_ratio` times as wide."""
+
+    dim: int = 32
+    depth: int = 1
+    heads: int = 4
+    mlp_ratio: float = 2.0
+
+
+class Toy(SpikingModel):
+    """Tokens of 2 x 2 pixels."""
+
+    Config = ToyConfig
+    stride = 2
+
+    def __init__(self, config: ToyConfig) -> None:
+        super().__init__(config)
+        parts = config.vocabulary()  # the neuron and the norm that the config words choose
+        conv = Conv2d(config.in_channels, config.dim, inputs=REAL, stride=2)
+        self.stem = Unit(conv=conv, norm=parts.build_norm(config.dim))
+        self.blocks = build_blocks(
+            config.depth, config.dim, config.heads, inputs=REAL, vocabulary=parts, mlp_ratio=config.mlp_ratio,
+            scale=0.25, v_threshold=0.5, spike_first=True, qkv_bias=False, init="kaiming_uniform",
+        )  # fmt: skip
+        self.head = MeanHead(config.dim, config.num_classes)
+
+    def _pyramid(self, x: Tensor, memory: Memory | None) -> dict[int, Tensor]:
+        stem = self.stem(x, memory)  # [T, B, C, H/2, W/2]
+        tokens = stem.flatten(3)  # [T, B, C, N]
+        for block in self.blocks:
+            tokens = block(tokens, memory)
+        return {self.stride: tokens.view(stem.shape)}
