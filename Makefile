@@ -6,9 +6,8 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 # The stamp lives in the environment and names this checkout, so neither can be replaced unnoticed.
 STAMP := $(VENV)/.spikeformers-$(shell pwd | cksum | cut -d ' ' -f 1)
-# Models this small lose time to threads, much of it on a busy machine; and figures do not depend on the cores.
-SINGLE := OMP_NUM_THREADS=1
-PYTEST := $(SINGLE) $(BIN)/python -m pytest -q -n 2
+# Tests run in processes of their own, one per core; threads inside them would only fight.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-fast test-slow lint format bench clean
@@ -20,7 +19,7 @@ help: ## say what can be made
 install: $(STAMP) ## prepare the environment (all other targets do it by themselves)
 
 demo: $(STAMP) ## train two small models on the embedded digits and show what they learnt
-	$(SINGLE) $(BIN)/spikeformers demo
+	$(BIN)/spikeformers demo
 
 test: lint test-fast ## style, types, import rules and the fast tests
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.golden_rules import golden, golden_names
 
 from spikeformers.catalog import official
 from spikeformers.errors import UnknownNameError
+from tests.golden_rules import golden, golden_names
 
 FILES = [name for name in golden_names("spikformer", "spikingformer") if golden(name)["system"] in official.systems()]
 

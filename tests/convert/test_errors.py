@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests.golden_rules import fill_state, golden
 from torch import Tensor, nn
 
 from spikeformers.convert import load_official, to_official
 from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
 from spikeformers.models import Spikformer, create_model, save
+from tests.golden_rules import fill_state, golden
 
 
 def state_of(name: str) -> dict[str, Tensor]:

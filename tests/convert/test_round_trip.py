@@ -12,13 +12,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
-from tests.golden_rules import fill_state, golden, golden_names
 from torch import Tensor
 
 from spikeformers import catalog
 from spikeformers.catalog import official
 from spikeformers.convert import load_official, to_official
 from spikeformers.models import create_model, load, model_class, save
+from tests.golden_rules import fill_state, golden, golden_names
 
 FILES = [name for name in golden_names("spikformer", "spikingformer") if golden(name)["system"] in official.systems()]
 FORMS = [(form.system, form.variant) for system in official.systems() for form in official.forms(system)]

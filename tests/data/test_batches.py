@@ -30,7 +30,10 @@ def seeded(seed: int) -> torch.Generator:
 
 
 @given(
-    count=st.integers(1, 60), size=st.integers(1, 25), shuffle=st.booleans(), drop_last=st.booleans(),
+    count=st.integers(1, 60),
+    size=st.integers(1, 25),
+    shuffle=st.booleans(),
+    drop_last=st.booleans(),
     seed=st.integers(0, 2**40),
 )
 def test_an_epoch_holds_every_image_once_with_its_label(
@@ -80,9 +83,7 @@ def test_augmentation_sees_uint8_batches_and_leaves_the_stored_images_alone() ->
         return 255 - x
 
     kept = images.images.clone()
-    epoch = list(
-        batches(images, batch_size=4, mean=MEAN, std=STD, augment=invert, generator=seeded(0))
-    )
+    epoch = list(batches(images, batch_size=4, mean=MEAN, std=STD, augment=invert, generator=seeded(0)))
     assert seen == [(torch.uint8, 4), (torch.uint8, 4), (torch.uint8, 2)]
     torch.testing.assert_close(epoch[0][0], normalise(255 - kept[:4], MEAN, STD))
     assert torch.equal(images.images, kept)

@@ -19,8 +19,14 @@ def images(count: int = 4, channels: int = 1, labels: list[int] | None = None) -
 
 def dataset(**changes: Any) -> Dataset:
     words: dict[str, Any] = {
-        "name": "toy", "train": images(), "test": images(2), "classes": ("a", "b", "c"), "mean": (0.5,),
-        "std": (0.25,), "licence": "", "citation": "",
+        "name": "toy",
+        "train": images(),
+        "test": images(2),
+        "classes": ("a", "b", "c"),
+        "mean": (0.5,),
+        "std": (0.25,),
+        "licence": "",
+        "citation": "",
     }
     return Dataset(**(words | changes))
 

@@ -26,14 +26,19 @@ needs_mnist = pytest.mark.skipif(MNIST_DIR is None, reason="set MNIST_DIR to a d
 @pytest.mark.parametrize(
     ("name", "folder"),
     [
-        ("mnist", "."), ("mnist", "mnist"), ("mnist", "MNIST/raw"), ("mnist", "raw"), ("mnist", "package/data"),
-        ("mnist", "data"), ("fashion_mnist", "."), ("fashion_mnist", "fashion-mnist"),
-        ("fashion_mnist", "fashion_mnist"), ("fashion_mnist", "FashionMNIST/raw"),
+        ("mnist", "."),
+        ("mnist", "mnist"),
+        ("mnist", "MNIST/raw"),
+        ("mnist", "raw"),
+        ("mnist", "package/data"),
+        ("mnist", "data"),
+        ("fashion_mnist", "."),
+        ("fashion_mnist", "fashion-mnist"),
+        ("fashion_mnist", "fashion_mnist"),
+        ("fashion_mnist", "FashionMNIST/raw"),
     ],
 )
-def test_the_four_files_are_found(
-    tmp_path: Path, write_mnist: Write, name: str, folder: str, compress: bool
-) -> None:
+def test_the_four_files_are_found(tmp_path: Path, write_mnist: Write, name: str, folder: str, compress: bool) -> None:
     write_mnist(tmp_path / folder, compress=compress)
     dataset = load_dataset(name, tmp_path)
     assert dataset.name == name

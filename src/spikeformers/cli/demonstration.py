@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -59,7 +61,8 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
     """
     _claim(out)
     digits = load_dataset("digits")
-    models = tuple(_portrait(label, recipe, out, epochs, digits) for label, recipe in RECIPES.items())
+    with _one_thread():
+        models = tuple(_portrait(label, recipe, out, epochs, digits) for label, recipe in RECIPES.items())
     page = pictures.portraits(
         models,
         caption=f"first {COLUMNS} and {COLUMNS} least certain of {len(digits.test)} images",
@@ -71,6 +74,17 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
     demo = Demonstration(out=out, models=models, held_out=len(digits.test))
     _write_json(_marker(out), demo.to_dict())
     return demo
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Compute with one thread: tensors this small gain nothing from more, and figures must not depend on the cores."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _portrait(label: str, recipe: str, out: Path, epochs: int | None, digits: Dataset) -> Portrait:

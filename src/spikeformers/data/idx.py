@@ -80,9 +80,7 @@ def _read_header(stream: IO[bytes] | gzip.GzipFile, path: Path) -> tuple[np.dtyp
         raise DataError(f"{path}: the header announces rank {rank}, above {MAX_RANK}. {_way_out(path)}")
     dimensions = stream.read(4 * rank)
     if len(dimensions) < 4 * rank:
-        raise DataError(
-            f"{path}: ends inside its header, which should list {rank} dimensions. {_way_out(path)}"
-        )
+        raise DataError(f"{path}: ends inside its header, which should list {rank} dimensions. {_way_out(path)}")
     return np.dtype(DTYPES[magic[2]]), struct.unpack(f">{rank}I", dimensions)
 
 

@@ -19,9 +19,7 @@ from spikeformers.errors import DataError
 MODES = {1: "L", 3: "RGB"}  # Pillow's words for grey and colour, by number of channels
 
 
-def load_images(
-    paths: Sequence[str | os.PathLike[str]], *, channels: int, image_size: tuple[int, int]
-) -> Tensor:
+def load_images(paths: Sequence[str | os.PathLike[str]], *, channels: int, image_size: tuple[int, int]) -> Tensor:
     """Read PNG, JPEG and .npy files as uint8 images `[N, channels, *image_size]`.
 
     Colour becomes grey (ITU-R 601 luma) or grey colour as `channels` asks; transparent parts become black.

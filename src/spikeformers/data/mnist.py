@@ -43,8 +43,16 @@ FASHION_MNIST = _Source(
     "directory; elsewhere put the four files, plain or .gz, into a directory and name it.",
     train_labels_crc32=785835114,
     classes=(
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
-        "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
+        "Ankle boot",
     ),
     mean=0.2860,
     std=0.3530,
@@ -98,8 +106,14 @@ def _load(source: _Source, data_dir: Path | None) -> Dataset:
     train, test = (_read_part(source, folder, names) for names in (TRAIN, TEST))
     _refuse_other_sets(source, folder, train)
     return Dataset(
-        name=source.name, train=train, test=test, classes=source.classes,
-        mean=(source.mean,), std=(source.std,), licence=source.licence, citation=source.citation,
+        name=source.name,
+        train=train,
+        test=test,
+        classes=source.classes,
+        mean=(source.mean,),
+        std=(source.std,),
+        licence=source.licence,
+        citation=source.citation,
     )
 
 
