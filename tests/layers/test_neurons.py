@@ -72,6 +72,16 @@ def test_an_analog_neuron_emits_its_potential_and_resets_as_plif_does() -> None:
         v = h * (h < 1)
 
 
+@pytest.mark.parametrize(
+    "words", [{"v_reset": None}, {"v_reset": -0.5}, {"decay_input": False}, {"v_threshold": 0.5, "tau": 3.0}]
+)
+def test_an_analog_neuron_resets_by_its_own_words(words: dict[str, Any]) -> None:
+    x = current()
+    resets = neuron("pliaf", **words).double().reset_spikes(x)
+    assert resets is not None
+    assert torch.equal(resets, neuron("plif", **words).double()(x))
+
+
 @pytest.mark.parametrize("word", sorted(NEURONS))
 def test_only_analog_neurons_have_reset_spikes(word: str) -> None:
     resets = neuron(word).double().reset_spikes(current())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -96,10 +97,7 @@ class PLIAF(PLIF):
 
     def reset_spikes(self, x: Tensor) -> Tensor:
         """The binary spikes that reset the membrane, [T, ...]."""
-        d = self.dynamics
-        spiking = Dynamics(
-            tau=d.tau, v_threshold=d.v_threshold, v_reset=d.v_reset, decay_input=d.decay_input, surrogate=d.surrogate
-        )
+        spiking = replace(self.dynamics, output="spikes")
         return lif(x, None, spiking, inverse_tau=self.inverse_tau)[0]
 
 
