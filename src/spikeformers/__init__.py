@@ -12,13 +12,14 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from spikeformers.version import __version__
 
 if TYPE_CHECKING:
     from spikeformers import catalog, convert, data, layers, measure, models, ops, train
     from spikeformers.models import create_model, list_models, load, save
 
 __all__ = [
+    "__version__",
     "catalog",
     "convert",
     "create_model",

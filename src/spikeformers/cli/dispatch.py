@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable, Sequence
 from types import ModuleType
 
-from spikeformers import __version__
 from spikeformers.errors import suggest
+from spikeformers.version import __version__
 
 # In the order a newcomer meets them. Each is a file in `commands/` with a function `run`.
 COMMANDS = ("demo", "list", "info", "train", "eval", "predict", "doctor")

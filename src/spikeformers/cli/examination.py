@@ -10,12 +10,12 @@ from importlib import metadata
 
 import torch
 
-from spikeformers import __version__
 from spikeformers.data import dataset_names, load_dataset
 from spikeformers.errors import SpikeformersError
 from spikeformers.ops import backend
 from spikeformers.report.results import Fact
 from spikeformers.report.text import count, size
+from spikeformers.version import __version__
 
 
 def examine() -> list[Fact]:

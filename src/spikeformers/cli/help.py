@@ -6,10 +6,10 @@ import inspect
 
 from rich.text import Text
 
-from spikeformers import __version__
 from spikeformers.cli.dispatch import COMMANDS, module
 from spikeformers.cli.output import console
 from spikeformers.report import tables
+from spikeformers.version import __version__
 
 EXAMPLES = (
     ("spikeformers demo", "train two small models on embedded digits"),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from spikeformers import __version__
 from spikeformers.data import Batches, Dataset, load_dataset
 from spikeformers.errors import ConfigError
 from spikeformers.models import save
@@ -26,6 +25,7 @@ from spikeformers.train.run import Provenance
 from spikeformers.train.schedule import Schedule
 from spikeformers.train.seeding import seeded
 from spikeformers.train.state import TrainingState, initial_state
+from spikeformers.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True)
