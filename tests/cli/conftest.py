@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,9 +58,9 @@ def in_process() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run_python
 
 
-@pytest.fixture(scope="session")
-def few_digits() -> Iterator[Dataset]:
-    """While tests that ask for it run, training sees 128 of the 1437 training digits, to be quick."""
+@contextmanager
+def training_on_few_digits() -> Iterator[Dataset]:
+    """Training sees 128 of the 1437 training digits, to be quick."""
     whole = load_dataset("digits")
     few = replace(whole, train=Images(whole.train.images[:128], whole.train.labels[:128]))
 
@@ -71,11 +72,19 @@ def few_digits() -> Iterator[Dataset]:
         yield few
 
 
+@pytest.fixture
+def few_digits() -> Iterator[Dataset]:
+    """While this test runs, training sees few digits."""
+    with training_on_few_digits() as few:
+        yield few
+
+
 @pytest.fixture(scope="session")
-def trained(few_digits: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run directory: one epoch of a Spikformer."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run directory: one epoch of a Spikformer on few digits."""
     out = tmp_path_factory.mktemp("runs") / "digits"
-    assert main(["train", "digits_spikformer", "--epochs", "1", "--out", str(out)]) == 0
+    with training_on_few_digits():
+        assert main(["train", "digits_spikformer", "--epochs", "1", "--out", str(out)]) == 0
     return out
 
 

@@ -69,7 +69,7 @@ schedule = { epochs = 1000 }
 
 def test_a_recipe_of_ones_own_can_be_stopped_with_ctrl_c(tmp_path):
     (tmp_path / "mine.toml").write_text(RECIPE)
-    words = [sys.executable, "-m", "spikeformers.cli", "train", "mine.toml", "--json"]
+    words = [sys.executable, "-m", "spikeformers", "train", "mine.toml", "--json"]
     with subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
         assert training.stderr is not None
         assert "epoch 1 " in training.stderr.readline()

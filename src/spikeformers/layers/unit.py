@@ -23,5 +23,5 @@ class Unit(nn.Module):
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] -> [T, B, C', ...]."""
         for part in self.children():
-            x = part(x, memory) if isinstance(part, Neuron) else part(x)
+            x = part(x, memory) if isinstance(part, Neuron | Unit) else part(x)
         return x
