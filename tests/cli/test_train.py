@@ -40,7 +40,7 @@ def test_unknown_recipe_and_missing_data_are_explained(spikeformers, tmp_path):
     assert answer.code == 1
     assert "'digits_spikformer'" in answer.err
     answer = spikeformers(
-        "train", "fashion_mnist_spikformer", "--data-dir", tmp_path / "nowhere", "--out", tmp_path / "run"
+        "train", "fashion_mnist", "--data-dir", tmp_path / "nowhere", "--out", tmp_path / "run"
     )
     assert answer.code == 1
     assert "nowhere" in answer.err

@@ -37,7 +37,7 @@ def test_packaged_recipe_loads_and_survives_json(name: str, tmp_path: Path) -> N
 
 
 def test_the_promised_recipes_are_packaged() -> None:
-    assert {"digits_spikformer", "digits_spikingformer", "fashion_mnist_spikformer"} <= set(recipe_names())
+    assert {"digits_spikformer", "digits_spikingformer", "fashion_mnist"} <= set(recipe_names())
 
 
 def test_own_file_takes_its_name_from_the_path_and_defaults_for_the_rest(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ log and result lie in the run's directory; progress is shown on stderr.
 Examples:
   spikeformers train digits_spikformer
   spikeformers train digits_spikingformer --epochs 5 --seed 1 --out runs/short
-  spikeformers train fashion_mnist_spikformer --data-dir ~/data/fashion-mnist
+  spikeformers train fashion_mnist --data-dir ~/data/fashion-mnist
   spikeformers train my_recipe.toml --json > result.json
 """
 
