@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -54,16 +56,55 @@ def test_a_foreign_log_is_an_error(tmp_path: Path) -> None:
             directory.read_log()
 
 
-def test_claim_refuses_a_run_and_overwrites_only_its_files(tmp_path: Path) -> None:
+def test_claim_refuses_a_run_and_never_removes_one(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path / "new" / "run")
     directory.claim(overwrite=False)
+    assert list(directory.path.iterdir()) == []
     directory.write_log([epoch(1)])
-    (directory.path / "notes.txt").write_text("mine")
-    with pytest.raises(TrainingError, match=r"already holds a run \(log\.jsonl\)"):
+    with pytest.raises(TrainingError, match=r"already holds a run \(log\.jsonl\).*--overwrite.*overwrite=True"):
         directory.claim(overwrite=False)
-    assert directory.log.exists()
     directory.claim(overwrite=True)
-    assert [file.name for file in directory.path.iterdir()] == ["notes.txt"]
+    assert directory.read_log() == [epoch(1)]
+
+
+def test_claim_finds_out_early_that_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**words: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("spikeformers.train.directory.TemporaryFile", refuse)  # root may write anywhere
+    with pytest.raises(TrainingError, match="could not be written: Permission denied"):
+        RunDirectory(tmp_path).claim(overwrite=False)
+
+
+def test_replacing_swaps_the_files_of_a_run_and_leaves_all_others(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write_log([epoch(1)])
+    directory.best.write_text("former")
+    directory.result.write_text("former")
+    (tmp_path / "notes.txt").write_text("mine")
+    with directory.replacing() as fresh:
+        fresh.write_log([epoch(2)])
+        fresh.best.write_text("new")
+        assert directory.read_log() == [epoch(1)]
+        assert directory.result.exists()
+    assert {file.name for file in tmp_path.iterdir()} == {"log.jsonl", "best.safetensors", "notes.txt"}
+    assert (directory.read_log(), directory.best.read_text()) == ([epoch(2)], "new")
+
+
+def test_replacing_that_fails_changes_nothing(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    directory.write_log([epoch(1)])
+    directory.result.write_text("former")
+
+    def interrupted() -> None:
+        with directory.replacing() as fresh:
+            fresh.write_log([epoch(2)])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert {file.name for file in tmp_path.iterdir()} == {"log.jsonl", "result.json"}
+    assert directory.read_log() == [epoch(1)]
 
 
 def test_claim_refuses_a_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from spikeformers.data import Dataset, batches
-from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
+from spikeformers.errors import CheckpointError, ConfigError, SpikeformersError, UnknownNameError
 from spikeformers.train import loop
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
@@ -112,7 +112,7 @@ def test_a_loss_that_is_no_number_on_the_test_images_stops_before_it_is_saved(
     monkeypatch.setattr(loop, "evaluate", broken)
     with pytest.raises(TrainingError, match="The loss is inf on the test images after epoch 1"):
         fit(recipe, out=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["recipe.json"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_absurd_learning_rate_diverges_with_a_reason(tmp_path: Path, recipe: Recipe) -> None:
@@ -127,13 +127,13 @@ def test_a_full_disk_keeps_what_was_saved(
 ) -> None:
     def watch(event: Event) -> None:
         if isinstance(event, StepDone) and event.epoch == epochs_before + 1 and event.step == 10:
-            before.update({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+            before.update(contents(tmp_path))
             fill_disk()
 
     before: dict[str, bytes] = {}
     with pytest.raises(CheckpointError, match=r"could not write .*last\.safetensors: No space left on device"):
         fit(recipe, out=tmp_path, watch=watch)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert contents(tmp_path) == before
     assert ("last.safetensors" in before) == (epochs_before == 1)
     if epochs_before:
         assert load_run(tmp_path, which="last").provenance.epoch == 1
@@ -154,12 +154,55 @@ def test_ctrl_c_leaves_the_last_completed_epoch(tmp_path: Path, recipe: Recipe) 
 
 def test_a_directory_with_a_run_is_refused_untouched_unless_overwritten(tmp_path: Path, recipe: Recipe) -> None:
     fit(recipe, out=tmp_path, epochs=1)
-    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    files = contents(tmp_path)
     with pytest.raises(TrainingError, match="already holds a run"):
         fit(recipe, out=tmp_path, epochs=1)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert contents(tmp_path) == files
     assert fit(recipe, out=tmp_path, epochs=1, seed=1, overwrite=True).seed == 1
     assert load_run(tmp_path).provenance.seed == 1
+
+
+@pytest.mark.parametrize("how", ["ctrl-c", "full disk"])
+def test_a_run_to_be_overwritten_stays_until_the_new_one_has_an_epoch(
+    how: str, tmp_path: Path, recipe: Recipe, fill_disk: Callable[[], None]
+) -> None:
+    def watch(event: Event) -> None:
+        if isinstance(event, StepDone) and event.step == 10:
+            if how == "ctrl-c":
+                raise KeyboardInterrupt
+            fill_disk()
+
+    fit(recipe, out=tmp_path, epochs=1)
+    files = contents(tmp_path)
+    assert set(files) == {"best.safetensors", "last.safetensors", "log.jsonl", "recipe.json", "result.json"}
+    with pytest.raises((KeyboardInterrupt, CheckpointError)):
+        fit(recipe, out=tmp_path, seed=1, overwrite=True, watch=watch)
+    assert contents(tmp_path) == files
+
+
+def test_the_first_epoch_replaces_all_of_a_run_to_be_overwritten(tmp_path: Path, recipe: Recipe) -> None:
+    def interrupt(event: Event) -> None:
+        if isinstance(event, StepDone) and event.epoch == 2:
+            raise KeyboardInterrupt
+
+    fit(recipe, out=tmp_path, epochs=1)
+    deeper = replace(recipe, model=replace(recipe.model, config={**recipe.model.config, "depth": 2}))
+    with pytest.raises(KeyboardInterrupt):
+        fit(deeper, out=tmp_path, overwrite=True, watch=interrupt)
+    assert set(contents(tmp_path)) == {"best.safetensors", "last.safetensors", "log.jsonl", "recipe.json"}
+    for run in (load_run(tmp_path, which="best"), load_run(tmp_path, which="last")):
+        assert (run.model.config.depth, run.provenance.epoch) == (2, 1)
+    assert load_recipe(tmp_path / "recipe.json") == deeper
+    assert len(RunDirectory(tmp_path).read_log()) == 1
+
+
+def test_a_run_that_fails_in_its_first_epoch_does_not_block_its_directory(tmp_path: Path, recipe: Recipe) -> None:
+    absurd = replace(recipe, optimizer=replace(recipe.optimizer, lr=1e38))
+    colour = replace(recipe, model=replace(recipe.model, config={**recipe.model.config, "in_channels": 3}))
+    for failing in (absurd, colour):
+        with pytest.raises(SpikeformersError):
+            fit(failing, out=tmp_path)
+    assert fit(recipe, out=tmp_path, epochs=1).seed == recipe.seed
 
 
 def test_a_recipe_that_cannot_work_is_refused_before_anything_is_written(tmp_path: Path, recipe: Recipe) -> None:
@@ -176,6 +219,11 @@ def test_a_recipe_that_cannot_work_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(ConfigError, match="epochs"):
         fit(recipe, out=out, epochs=0)
     assert not out.exists()
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Return the content of each file in a directory, by name."""
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 def keep_state(monkeypatch: pytest.MonkeyPatch) -> list[TrainingState]:

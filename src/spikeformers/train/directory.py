@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 from spikeformers.errors import DataError
@@ -47,23 +48,39 @@ class RunDirectory:
         return self.path / "result.json"
 
     def claim(self, *, overwrite: bool) -> None:
-        """Create the directory; where it holds a run, refuse, or with `overwrite` remove that run's files.
+        """Create the directory and see that it can be written; where it holds a run, refuse unless `overwrite`.
+
+        Nothing is removed: a former run stays whole until `replacing` has something to put in its place.
 
         Raises:
             TrainingError: the directory holds a run, is a file, or cannot be written.
         """
-        if self.path.exists() and not self.path.is_dir():
-            raise TrainingError(f"{self.path} is a file; name a directory for the run.")
-        former = [file for file in (self.result, self.best, self.last, self.log, self.recipe) if file.exists()]
+        former = [file.name for file in (self.result, self.best, self.last, self.log, self.recipe) if file.exists()]
         if former and not overwrite:
             raise TrainingError(
-                f"{self.path} already holds a run ({', '.join(file.name for file in former)}). Choose another "
-                f"directory, or ask to overwrite it."
+                f"{self.path} already holds a run ({', '.join(former)}). Choose another directory, or replace that run "
+                f"with --overwrite (in Python: overwrite=True)."
             )
-        with saving(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            for file in former:
-                file.unlink()
+        make_directory(self.path)
+
+    @contextmanager
+    def replacing(self) -> Iterator[RunDirectory]:
+        """Yield an empty directory; when the block ends, its files take the place of those here.
+
+        A block that raises changes nothing here, so a full disk cannot leave files of two runs side by side. With the
+        first new file the `result` goes: it is not the result of these files.
+
+        Raises:
+            TrainingError: the directory cannot be written.
+        """
+        make_directory(self.path)
+        with TemporaryDirectory(dir=self.path, prefix=".saving-") as name:
+            fresh = RunDirectory(Path(name))
+            yield fresh
+            with saving(self.path):
+                self.result.unlink(missing_ok=True)
+                for file in sorted(fresh.path.iterdir()):
+                    file.replace(self.path / file.name)
 
     def write_json(self, file: Path, content: dict[str, Any]) -> None:
         """Write one of the run's JSON files."""
@@ -92,6 +109,20 @@ class RunDirectory:
             return [EpochLog(**json.loads(line)) for line in self.log.read_text(encoding="utf-8").splitlines()]
         except (ValueError, TypeError) as error:
             raise DataError(f"{self.log} is not a training log: {error}.") from error
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory where there is none, and try whether it can be written: before hours of work, not after.
+
+    Raises:
+        TrainingError: `path` is a file, or cannot be written.
+    """
+    if path.exists() and not path.is_dir():
+        raise TrainingError(f"{path} is a file; name a directory instead.")
+    with saving(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=path):
+            pass
 
 
 @contextmanager

@@ -53,9 +53,9 @@ def fit(
 ) -> RunResult:
     """Train the model of a recipe and keep everything about it in the directory `out`.
 
-    After each epoch `last.safetensors`, `best.safetensors` (when the test accuracy rose) and `log.jsonl` are on the
-    disk, so an interrupted run leaves the checkpoint of its last completed epoch. The caller's random state is
-    left as it was.
+    After each epoch `last.safetensors`, `best.safetensors` (when the test accuracy rose), `log.jsonl` and
+    `recipe.json` are on the disk, so an interrupted run leaves the checkpoint of its last completed epoch, and before
+    its first one nothing. The caller's random state is left as it was.
 
     On the CPU of one machine a run repeats bit for bit for the same recipe, seed, torch version and number of
     torch threads. Another number of threads sums in another order, which changes the last bits and in time the run.
@@ -63,12 +63,13 @@ def fit(
     Args:
         data_dir: where the data set lies, if not in its usual place.
         seed, epochs: replace the recipe's; fewer epochs shrink the warm-up in proportion.
-        overwrite: remove the files of a run that `out` already holds, instead of refusing.
+        overwrite: replace the run that `out` already holds, instead of refusing; it stays whole until the first epoch
+            is completed.
         watch: called with an event at the start, after each step and each epoch, and at the end.
 
     Raises:
         TrainingError: `out` holds a run or cannot be written; the loss is not a number any more.
-        CheckpointError: a checkpoint could not be written (full disk); those of the epochs before are intact.
+        CheckpointError: a checkpoint could not be written (full disk); what was saved before is intact.
         SpikeformersError: the recipe's model, configuration or data set does not exist or does not fit.
     """
     recipe = _adjusted(recipe, seed, epochs)
@@ -79,7 +80,6 @@ def fit(
     schedule = Schedule.of(recipe.schedule, peak=recipe.optimizer.lr, steps_per_epoch=len(batches))
     directory = RunDirectory(Path(out))
     directory.claim(overwrite=overwrite)
-    directory.write_json(directory.recipe, recipe.to_dict())
     plan = Plan(
         recipe=recipe,
         dataset=dataset,
@@ -169,12 +169,14 @@ def _update(
 
 
 def _keep(plan: Plan, state: TrainingState) -> None:
-    """Write checkpoints and log of the epoch just completed."""
+    """Write checkpoints, log and recipe of the epoch just completed; a run that was here before ends with the first."""
     provenance = _provenance(plan, state).to_dict()
-    save(state.model, plan.directory.last, provenance=provenance)
-    if state.best is state.history[-1]:
-        save(state.model, plan.directory.best, provenance=provenance)
-    plan.directory.write_log(state.history)
+    with plan.directory.replacing() as fresh:
+        save(state.model, fresh.last, provenance=provenance)
+        if state.best is state.history[-1]:
+            save(state.model, fresh.best, provenance=provenance)
+        fresh.write_log(state.history)
+        fresh.write_json(fresh.recipe, plan.recipe.to_dict())
 
 
 def _provenance(plan: Plan, state: TrainingState) -> Provenance:
@@ -227,7 +229,7 @@ def _check_finite(loss: float, where: str) -> None:
     if not math.isfinite(loss):
         raise TrainingError(
             f"The loss is {loss} {where}: training diverged. Lower the learning rate (lr) or lengthen the warm-up "
-            f"(warmup_epochs) of the recipe; the checkpoints of the epochs before are intact."
+            f"(warmup_epochs) of the recipe. What was saved before is intact."
         )
 
 

@@ -80,6 +80,4 @@ def _find(path: Path, which: Literal["best", "last"]) -> Path:
     checkpoint = directory.best if which == "best" else directory.last
     if checkpoint.exists():
         return checkpoint
-    if directory.recipe.exists():
-        raise CheckpointError(f"The run in {path} has no {checkpoint.name}: no epoch was completed. Train it again.")
     raise CheckpointError(f"{path} is not a run directory: expected {checkpoint.name} in it, as training writes.")
