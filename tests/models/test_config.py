@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from spikeformers import create_model
@@ -48,12 +49,13 @@ NAME = "spikformer_4_384.cifar10"
         ({"mlp_ratio": 0}, r"mlp_ratio must be a positive number, got 0\.0\."),
         ({"mlp_ratio": math.nan}, r"mlp_ratio must be a positive number, got nan\."),
         ({"mlp_ratio": math.inf}, r"mlp_ratio must be a positive number, got inf\."),
-        ({"mlp_ratio": 0.001}, r"mlp_ratio 0\.001 leaves the MLP without channels"),
+        ({"mlp_ratio": 0.001}, r"mlp_ratio 0\.001 gives the MLP .* channels"),
+        ({"mlp_ratio": 1e308}, r"mlp_ratio 1e\+308 gives the MLP inf channels"),
         ({"attention_scale": 0.0}, r"attention_scale must be a positive number, got 0\.0\."),
         ({"attention_scale": math.nan}, r"attention_scale must be a positive number, got nan\."),
         ({"tau": 0.5}, r"tau must be at least 1 time step"),
         ({"v_threshold": 0}, r"v_threshold must be a positive number, got 0\.0\."),
-        ({"attention_v_threshold": -0.5}, r"v_threshold must be a positive number, got -0\.5\."),
+        ({"attention_v_threshold": -0.5}, r"attention_v_threshold must be a positive number, got -0\.5\."),
         ({"v_reset": math.inf}, r"v_reset must be a finite number or None, got inf\."),
         ({"surrogate_alpha": -1}, r"surrogate 'sigmoid' needs a positive alpha, got -1\.0\."),
         # words that contradict each other
@@ -95,6 +97,8 @@ def test_every_complaint_is_an_error_a_user_can_act_on() -> None:
         ("tau", 2, 2.0),
         ("dim", 64.0, 64),
         ("mlp_ratio", 4, 4.0),
+        ("mlp_ratio", np.float32(2), 2.0),
+        ("depth", np.int64(3), 3),
         ("image_size", [64, 32], (64, 32)),
         ("v_reset", None, None),
         ("v_reset", -1, -1.0),

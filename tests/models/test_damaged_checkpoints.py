@@ -205,3 +205,35 @@ def test_a_config_that_disagrees_with_the_tensors(path: Path, words: dict[str, A
     alter(path, header=lambda header: {**header, "config": {**header["config"], **words}})
     with pytest.raises(CheckpointError, match=message):
         spikeformers.load(path)
+
+
+def test_an_altered_model_is_refused_before_it_replaces_a_good_file(path: Path) -> None:
+    good = path.read_bytes()
+    other_head, normed = spikeformers.load(path), spikeformers.load(path)
+    other_head.head.linear = torch.nn.Linear(other_head.config.dim, 7)
+    torch.nn.utils.parametrizations.weight_norm(normed.head.linear)
+    mixed = spikeformers.load(path)
+    mixed.head.double()
+    for model, what in ((other_head, "head.linear.weight is"), (normed, "missing"), (mixed, "several types")):
+        with pytest.raises(CheckpointError, match=f"is not what its config describes: .*{what}"):
+            spikeformers.save(model, path)
+        assert path.read_bytes() == good
+    with pytest.raises(CheckpointError, match="only a SpikingModel describes itself in a checkpoint, got Linear"):
+        spikeformers.save(torch.nn.Linear(2, 2), path)
+
+
+def test_a_compiled_model_is_saved_as_the_model_it_is(path: Path, tmp_path: Path) -> None:
+    model = spikeformers.load(path)
+    spikeformers.save(torch.compile(model, backend="eager"), tmp_path / "compiled.safetensors")
+    assert (tmp_path / "compiled.safetensors").read_bytes() != b""
+    assert spikeformers.load(tmp_path / "compiled.safetensors").config == model.config
+
+
+@pytest.mark.parametrize("change", [{"dim": 10**7}, {"mlp_ratio": 1e308}])
+def test_a_config_that_would_not_fit_into_memory_is_only_compared(path: Path, change: dict[str, Any]) -> None:
+    def enlarge(header: dict[str, Any]) -> dict[str, Any]:
+        return {**header, "config": {**header["config"], **change}}
+
+    alter(path, header=enlarge)
+    with pytest.raises(CheckpointError, match=r"disagrees with its tensors|cannot be built"):
+        spikeformers.load(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from spikeformers.errors import InputError
 from spikeformers.models import SpikingModel, State
-from tests.models.tiny import random_input, tiny_model
+from tests.models.tiny import random_input, smallest, tiny_model
 
 STATIC, EVENTS = "spikformer_4_384.cifar10", "spikingformer_2_256.cifar10dvs"
 
@@ -35,9 +36,9 @@ def events() -> SpikingModel:
         (torch.zeros(2, 1, 8, 8), r"got \[2, 1, 8, 8\]\."),
         (torch.zeros(2, 8, 8, 3), r"got \[2, 8, 8, 3\]\."),
         (torch.zeros(2, 3, 2, 8, 8), r"frames \[B, T, 3, H, W\], got \[2, 3, 2, 8, 8\]\."),
-        (torch.zeros(0, 3, 8, 8), r"got \[0, 3, 8, 8\]\."),
-        (torch.zeros(2, 0, 3, 8, 8), r"got \[2, 0, 3, 8, 8\]\."),
-        (torch.zeros(2, 3, 0, 8), r"got \[2, 3, 0, 8\]\."),
+        (torch.zeros(0, 3, 8, 8), r"the input is empty: \[0, 3, 8, 8\]; every size must be at least 1\."),
+        (torch.zeros(2, 0, 3, 8, 8), r"the input is empty: \[2, 0, 3, 8, 8\]"),
+        (torch.zeros(2, 3, 0, 8), r"the input is empty: \[2, 3, 0, 8\]"),
         (torch.zeros(2, 3, 8, 6), r"must be multiples of 4 \(the tokenizer's stride\), got 8 x 6\. Resize or pad"),
         (torch.zeros(2, 3, 9, 8), r"must be multiples of 4 .*, got 9 x 8\."),
         (torch.zeros(2, 3, 8, 8, dtype=torch.uint8), r"must be floating point, got torch\.uint8; .* use x\.float\(\)"),
@@ -151,3 +152,14 @@ def test_a_state_can_be_used_twice(static: SpikingModel) -> None:
     assert after_one.tensors.keys() == after_two.tensors.keys()
     assert isinstance(state, State)
     assert state.batch == 2
+
+
+@pytest.mark.parametrize("batch", [0, -1, 2.5, "a"])
+def test_a_state_is_of_at_least_one_sample(static: SpikingModel, batch: Any) -> None:
+    with pytest.raises(InputError, match=f"at least one sample, got batch {batch!r}"):
+        static.initial_state(batch)
+
+
+def test_shapes_can_be_asked_for_on_the_meta_device() -> None:
+    model = smallest().to("meta")
+    assert model(torch.empty(2, 3, 8, 8, device="meta")).shape == (2, 5)

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spikeformers.errors import ConfigError, InputError
 from spikeformers.ops.st_bif import st_bif
 
 
@@ -59,3 +60,12 @@ def test_elements_do_not_see_each_other() -> None:
     alone, alone_tracer = st_bif(x[:, 1:2, 2:3], v_threshold=0.3, highest=4, lowest=-4)
     assert torch.equal(spikes[:, 1:2, 2:3], alone)
     assert torch.equal(tracer[1:2, 2:3], alone_tracer)
+
+
+def test_currents_and_bounds_that_cannot_be() -> None:
+    with pytest.raises(InputError, match="T >= 1"):
+        st_bif(torch.zeros(0, 3), v_threshold=1.0, highest=2)
+    with pytest.raises(ConfigError, match="v_threshold must be positive"):
+        st_bif(torch.zeros(2, 3), v_threshold=0.0, highest=2)
+    with pytest.raises(ConfigError, match="lowest at most highest"):
+        st_bif(torch.zeros(2, 3), v_threshold=1.0, highest=1, lowest=2)

@@ -2,10 +2,11 @@
 
 from spikeformers.layers.attention import SpikingSelfAttention
 from spikeformers.layers.block import Block, build_blocks
+from spikeformers.layers.frames import OverFrames
 from spikeformers.layers.head import MeanHead
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.mlp import SpikingMLP
-from spikeformers.layers.neurons import NEURONS, Neuron, register_neuron
+from spikeformers.layers.neurons import IF, LIF, NEURONS, PLIAF, PLIF, IntegerLIF, Neuron, TernaryLIF, register_neuron
 from spikeformers.layers.norms import NORMS, register_norm
 from spikeformers.layers.op_spec import DescribesItself, OpSpec
 from spikeformers.layers.pool import MaxPool
@@ -18,8 +19,12 @@ from spikeformers.layers.weighted import Classifier, Conv2d, Linear, MatrixProdu
 
 __all__ = [
     "BINARY",
+    "IF",
+    "LIF",
     "NEURONS",
     "NORMS",
+    "PLIAF",
+    "PLIF",
     "REAL",
     "TERNARY",
     "Add",
@@ -27,6 +32,7 @@ __all__ = [
     "Classifier",
     "Conv2d",
     "DescribesItself",
+    "IntegerLIF",
     "Linear",
     "MatrixProduct",
     "MaxPool",
@@ -34,10 +40,12 @@ __all__ = [
     "Memory",
     "Neuron",
     "OpSpec",
+    "OverFrames",
     "PatchSplitting",
     "SpikingMLP",
     "SpikingSelfAttention",
     "SpikingTokenizer",
+    "TernaryLIF",
     "Tokenizer",
     "Unit",
     "Values",

@@ -35,7 +35,7 @@ def register_norm(word: str, build: Callable[[int], nn.Module]) -> None:
 
     Args:
         word: its name in configs.
-        build: channels -> module over [T, B, C, ...].
+        build: channels -> module over [T, B, C, ...]; `OverFrames` makes one of an ordinary module.
 
     Raises:
         ConfigError: the word is taken.

@@ -21,8 +21,9 @@ class Firing:
     Args:
         name: our name of the layer.
         official_name: its name in the authors' code, where the model follows a released form.
-        spikes: sum of the outputs: the number of spikes of a binary neuron; integers where a neuron emits integers (or
-            integers times a constant, which is left out); for an analog neuron the sum of its real outputs.
+        spikes: the number of spikes of a binary neuron, of either sign of a ternary one; the sum of the integers where
+            a neuron emits integers (or integers times a constant, which is left out); for an analog neuron the sum of
+            its real outputs.
         elements: number of outputs, T x B x channels x positions.
         reset_spikes: for an analog neuron, the number of spikes that reset its membrane; None otherwise.
     """
@@ -72,12 +73,16 @@ def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
 
         return record
 
+    # In training mode a forward pass moves the running statistics; looking must not.
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()] if model.training else []
     handles = [neuron.register_forward_hook(watch(name)) for name, neuron in model.named_neurons()]
     try:
         model(x)
     finally:
         for handle in handles:
             handle.remove()
+        for buffer, value in before:
+            buffer.copy_(value)
     return rows
 
 
@@ -85,4 +90,4 @@ def _total(output: Tensor, values: Values) -> int | float:
     if values.kind == "real":
         return float(output.double().sum())
     # A float32 sum rounds above 2^24; integers are summed as integers, before their scale.
-    return int((output / values.scale).round().long().sum())
+    return int((output / values.scale).round().long().abs().sum())

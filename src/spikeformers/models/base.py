@@ -103,7 +103,13 @@ class SpikingModel(nn.Module, ABC):
         return self._pyramid(self._encode(x), None)
 
     def initial_state(self, batch: int) -> State:
-        """The state of B samples at rest."""
+        """The state of B samples at rest.
+
+        Raises:
+            InputError: batch is no whole number of at least 1.
+        """
+        if not isinstance(batch, int) or batch < 1:
+            raise InputError(f"a state is of at least one sample, got batch {batch!r}.")
         return State(batch)
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -164,7 +170,9 @@ class SpikingModel(nn.Module, ABC):
 
     def _check(self, x: Tensor) -> None:
         c = self.config
-        if x.dim() not in (4, 5) or x.shape[-3] != c.in_channels or 0 in x.shape:
+        if x.dim() in (4, 5) and 0 in x.shape:
+            raise InputError(f"the input is empty: {list(x.shape)}; every size must be at least 1.")
+        if x.dim() not in (4, 5) or x.shape[-3] != c.in_channels:
             raise InputError(
                 f"expected images [B, {c.in_channels}, H, W] or frames [B, T, {c.in_channels}, H, W], "
                 f"got {list(x.shape)}."
@@ -180,5 +188,5 @@ class SpikingModel(nn.Module, ABC):
         if x.dtype != own and not torch.is_autocast_enabled(x.device.type):
             raise InputError(f"the input is {x.dtype}, the model {own}; use x.to({own}) or model.to({x.dtype}).")
         # A compiled or exported program cannot branch on values.
-        if not torch.compiler.is_compiling() and not bool(x.isfinite().all()):
+        if not torch.compiler.is_compiling() and not x.is_meta and not bool(x.isfinite().all()):
             raise InputError("the input holds NaN or infinity; look for a division by zero in its normalisation.")

@@ -5,6 +5,7 @@ A file alone rebuilds its model. The header is one JSON text under the key "spik
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from typing import Any
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
 from spikeformers.files import atomic_write
@@ -49,17 +50,25 @@ class Header:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-def save(model: SpikingModel, path: str | os.PathLike[str], *, provenance: Mapping[str, Any] | None = None) -> None:
+def save(model: nn.Module, path: str | os.PathLike[str], *, provenance: Mapping[str, Any] | None = None) -> None:
     """Write a model's weights and description; the file at `path` is replaced only once the new one is complete.
 
     Args:
-        model: the model, on any device.
+        model: the model, on any device, also one that torch.compile or DistributedDataParallel has wrapped.
         path: usually ends in .safetensors.
         provenance: JSON-able facts to keep with it.
 
     Raises:
-        CheckpointError: the file could not be written; what was there before is untouched.
+        CheckpointError: the model is not what its config describes, so that no file could bring it back; or the file
+            could not be written. What was there before is untouched.
     """
+    model = _unwrapped(model)
+    wrong = _disagreements(_described(type(model), model.config.to_dict()), model.state_dict())
+    if wrong:
+        raise CheckpointError(
+            f"this {type(model).__name__} is not what its config describes: {wrong}. It was altered after it was "
+            "built; build it with the config words you need, or keep its tensors alone with torch.save."
+        )
     header = Header(
         format=FORMAT,
         name=model.name,
@@ -75,9 +84,10 @@ def save(model: SpikingModel, path: str | os.PathLike[str], *, provenance: Mappi
         with atomic_write(path) as file:
             file.write(content)
     except OSError as error:
+        need = f"free {math.ceil(len(content) / 2**20)} MiB or " if error.errno == errno.ENOSPC else ""
         raise CheckpointError(
             f"could not write {path}: {error.strerror or error}. Nothing that was there before is lost; "
-            f"free {math.ceil(len(content) / 2**20)} MiB or choose another place."
+            f"{need}choose another place."
         ) from error
 
 
@@ -116,16 +126,22 @@ def load(path: str | os.PathLike[str]) -> SpikingModel:
             "if you trust it, add its catalogue file with spikeformers.catalog.add first."
         )
     try:
-        # The random weights it starts from are thrown away, so they must not cost the caller random numbers.
-        with torch.random.fork_rng(devices=[]):
-            model = model_class(header.builds).from_words(header.config)
-    except (ConfigError, UnknownNameError) as error:
-        raise CheckpointError(f"the config in {path} cannot be built: {error}") from error
-    try:
         tensors = safetensors.torch.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise _unreadable(path, error) from error
-    _check(path, model.state_dict(), tensors)
+    try:
+        kind = model_class(header.builds)
+        wrong = _disagreements(_described(kind, header.config), tensors)
+        if wrong:
+            raise CheckpointError(
+                f"the config of {path} disagrees with its tensors: {wrong}. "
+                "The file was altered after it was written; restore it from a copy."
+            )
+        # The random weights it starts from are thrown away, so they must not cost the caller random numbers.
+        with torch.random.fork_rng(devices=[]):
+            model = kind.from_words(header.config)
+    except (ConfigError, UnknownNameError) as error:
+        raise CheckpointError(f"the config in {path} cannot be built: {error}") from error
     model.load_state_dict(tensors, assign=True)
     model.name, model.builds, model.system, model.variant = header.name, header.builds, header.system, header.variant
     return model.eval()
@@ -139,7 +155,9 @@ def _parse(path: str | os.PathLike[str], text: str) -> Header:
             f"{path} has format {fields['format']}, this version reads up to {FORMAT}; update spikeformers."
         )
     header = Header(**fields)
-    for word, kind in (("builds", str), ("config", dict), ("provenance", dict)):
+    nothing = type(None)
+    kinds = {"name": (str, nothing), "builds": (str,), "system": (str, nothing), "variant": (str, nothing)}
+    for word, kind in {**kinds, "config": (dict,), "provenance": (dict,)}.items():
         if not isinstance(getattr(header, word), kind):
             raise TypeError(f"{word} is {getattr(header, word)!r}")
     return header
@@ -156,7 +174,24 @@ def _unreadable(path: str | os.PathLike[str], error: Exception) -> CheckpointErr
     )
 
 
-def _check(path: str | os.PathLike[str], expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> None:
+def _unwrapped(model: nn.Module) -> SpikingModel:
+    """The model inside what torch.compile and DistributedDataParallel put around it."""
+    while not isinstance(model, SpikingModel):
+        inner = getattr(model, "_orig_mod", None) or getattr(model, "module", None)
+        if not isinstance(inner, nn.Module):
+            raise CheckpointError(f"only a SpikingModel describes itself in a checkpoint, got {type(model).__name__}.")
+        model = inner
+    return model
+
+
+def _described(kind: type[SpikingModel], config: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors a config describes, without the memory they would take."""
+    with torch.device("meta"):
+        return kind.from_words(config).state_dict()
+
+
+def _disagreements(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
+    """What is missing, foreign or of another shape, up to five of them; "" when nothing is."""
     wrong = [f"{name} is missing" for name in expected if name not in found]
     wrong += [f"{name} is not part of the model" for name in found if name not in expected]
     wrong += [
@@ -164,12 +199,11 @@ def _check(path: str | os.PathLike[str], expected: Mapping[str, Tensor], found: 
         for name, tensor in expected.items()
         if name in found and _form(found[name]) != _form(tensor)
     ]
-    if wrong:
-        more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
-        raise CheckpointError(
-            f"the config of {path} disagrees with its tensors: {'; '.join(wrong[:5])}{more}. "
-            "The file was altered after it was written; restore it from a copy."
-        )
+    types = sorted({str(tensor.dtype) for tensor in found.values() if tensor.is_floating_point()})
+    if len(types) > 1:
+        wrong.append(f"its tensors are of several types, {' and '.join(types)}")
+    more = f", and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+    return "; ".join(wrong[:5]) + more
 
 
 def _form(tensor: Tensor) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from numbers import Integral, Real
 from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 
 from spikeformers.errors import ConfigError, suggest
@@ -86,6 +88,13 @@ def require(condition: bool, message: str) -> None:
         raise ConfigError(message)
 
 
+def _number(value: Any) -> int | float | None:
+    """Python's number for any real number, numpy's too; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    return int(value) if isinstance(value, Integral) else float(value)
+
+
 def _checked(word: str, value: Any, kind: Any) -> Any:
     """The value as its annotated type, or a ConfigError that names word, type and value."""
     origin, choices = get_origin(kind), get_args(kind)
@@ -97,17 +106,17 @@ def _checked(word: str, value: Any, kind: Any) -> Any:
     if origin is tuple:
         if isinstance(value, (list, tuple)) and len(value) == len(choices):
             return tuple(_checked(word, item, choice) for item, choice in zip(value, choices, strict=True))
-    elif kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    elif kind is int and isinstance(value, float) and value.is_integer():
-        return int(value)
+    elif kind is float and (number := _number(value)) is not None:
+        return float(number)
+    elif kind is int and (number := _number(value)) is not None and math.isfinite(number) and number == int(number):
+        return int(number)
     elif choices:
         if value in choices:
             return value
         raise ConfigError(
             f"{word} must be one of {', '.join(map(repr, choices))}, got {value!r}.{suggest(str(value), choices)}"
         )
-    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+    elif kind is not int and isinstance(value, kind):
         return value
     expected = f"{len(choices)} values" if origin is tuple else kind.__name__
     raise ConfigError(f"{word} must be {expected}, got {value!r}.")

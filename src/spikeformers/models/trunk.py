@@ -43,10 +43,11 @@ class TrunkConfig(ModelConfig):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
         require(self.dim >= 8, f"dim must be at least 8 (the tokenizer starts with dim // 8 channels), got {self.dim}.")
         require(self.dim % self.heads == 0, f"dim must be a multiple of heads, got dim {self.dim}, heads {self.heads}.")
-        for word in ("mlp_ratio", "attention_scale"):
+        for word in ("mlp_ratio", "attention_scale", "attention_v_threshold"):
             value = getattr(self, word)
             require(0 < value < math.inf, f"{word} must be a positive number, got {value}.")
-        require(int(self.dim * self.mlp_ratio) >= 1, f"mlp_ratio {self.mlp_ratio} leaves the MLP without channels.")
+        hidden = self.dim * self.mlp_ratio
+        require(1 <= hidden < 2**31, f"mlp_ratio {self.mlp_ratio} gives the MLP {hidden:g} channels.")
         require(
             len(self.pooling) == 4 and set(self.pooling) <= {"0", "1"},
             f"pooling has one digit, 0 or 1, for each of the four tokenizer stages, got {self.pooling!r}.",

@@ -8,6 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from spikeformers.errors import ConfigError, InputError
+
 
 def st_bif(x: Tensor, *, v_threshold: float, highest: int, lowest: int = 0) -> tuple[Tensor, Tensor]:
     """Run ST-BIF+ over the leading axis.
@@ -23,7 +25,17 @@ def st_bif(x: Tensor, *, v_threshold: float, highest: int, lowest: int = 0) -> t
 
     Returns:
         Spikes in {-1, 0, 1} [T, ...] and the tracer [...]; tracer * v_threshold is the value represented so far.
+
+    Raises:
+        InputError: x has no time step.
+        ConfigError: v_threshold is not positive, or the bounds are crossed.
     """
+    if x.dim() == 0 or x.shape[0] == 0:
+        raise InputError(f"a neuron takes a current [T, ...] with T >= 1, got {list(x.shape)}.")
+    if v_threshold <= 0 or lowest > highest:
+        raise ConfigError(
+            f"v_threshold must be positive and lowest at most highest, got {v_threshold}, {lowest} and {highest}."
+        )
     q, tracer = torch.full_like(x[0], 0.5), torch.zeros_like(x[0])
     spikes = []
     for x_t in x:

@@ -80,6 +80,17 @@ SURROGATES: dict[str, SurrogateLaw] = {
 }
 
 
+def register_surrogate(name: str, law: SurrogateLaw) -> None:
+    """Make a surrogate gradient available to every neuron as the config word `surrogate`.
+
+    Raises:
+        ConfigError: the name is taken.
+    """
+    if name in SURROGATES:
+        raise ConfigError(f"a surrogate gradient {name!r} is registered already; choose another name.")
+    SURROGATES[name] = law
+
+
 @dataclass(frozen=True)
 class Surrogate:
     """A surrogate gradient chosen by word.
