@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,10 @@ def test_unknown_systems_forms_and_words(state: dict[str, Tensor]) -> None:
         ({"num_classes": 100}, "the config says num_classes 100, the tensors show num_classes 10"),
         ({"in_channels": 1}, "the config says in_channels 1, the tensors show in_channels 3"),
         ({"mlp_ratio": 2}, "the config says mlp_ratio 2, the tensors show mlp_ratio 4"),
+        # A channel less.
+        ({"mlp_ratio": 3.999}, r"the config says mlp_ratio 3\.999, the tensors show mlp_ratio 4"),
+        ({"mlp_ratio": math.inf}, "the config says mlp_ratio inf, the tensors show mlp_ratio 4"),
+        ({"mlp_ratio": math.nan}, "the config says mlp_ratio nan, the tensors show mlp_ratio 4"),
     ],
 )
 def test_a_config_that_disagrees_with_the_tensors(

@@ -99,6 +99,15 @@ def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
+@pytest.mark.parametrize("ratio", [2.7, 2.71, 97 / 36])
+def test_every_ratio_that_gives_the_width_is_taken_as_it_is_said(ratio: float) -> None:
+    model = create_model("spikformer_2_64.digits", dim=36, mlp_ratio=2.7)
+    state = {**to_official(model), **to_official(model, "buffers")}
+    words = {"heads": 4, "image_size": (8, 8), "pooling": "0010"}
+    assert load_official(state, "spikformer", "cifar", {**words, "mlp_ratio": ratio}).config.mlp_ratio == ratio
+    assert int(36 * load_official(state, "spikformer", "cifar", words).config.mlp_ratio) == 97
+
+
 def a_state() -> dict[str, Tensor]:
     return state_of(golden("spikingformer_cifar"))
 

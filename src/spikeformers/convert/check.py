@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,7 +20,7 @@ def disagreements(config: Mapping[str, Any], shown: Mapping[str, Any]) -> list[s
         f"the config says {word} {config[word]!r}, the tensors "
         + (f"have {value} blocks" if word == "depth" else f"show {word} {value:g}")
         for word, value in shown.items()
-        if word in config and not _same(config[word], value)
+        if word in config and config[word] != value
     ]
 
 
@@ -63,10 +62,3 @@ def _advice(tensors: Mapping[str, Tensor]) -> list[str]:
     if fitting:
         return [f"All names belong to {' or '.join(fitting)}: name that system and variant instead."]
     return ["No form known here has all these names."]
-
-
-def _same(word: Any, shown: Any) -> bool:
-    # A ratio that was shown is a quotient of sizes, one that was given may be rounded.
-    return word == shown or (
-        isinstance(shown, float) and isinstance(word, (int, float)) and math.isclose(word, shown, rel_tol=1e-3)
-    )

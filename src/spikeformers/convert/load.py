@@ -62,11 +62,12 @@ def _complete(
     config: Mapping[str, Any], translation: Translation, form: Form, tensors: Mapping[str, Tensor]
 ) -> dict[str, Any]:
     """Add to the user's words those the tensors show, and those of the form where neither says anything."""
-    shown = sizes_shown(translation, form)
+    released = catalog.variant(form.system, form.variant).config
+    shown = sizes_shown(translation, form, said={**released, **config})
     wrong = disagreements(config, shown)
     if wrong:
         raise CheckpointError(f"{'; '.join(wrong)}. Leave these words out, or convert the file they belong to.")
-    words = {**catalog.variant(form.system, form.variant).config, **shown, **config}
+    words = {**released, **shown, **config}
     # Without these sizes there is no model to compare the tensors with.
     hidden = {place[0] for word, place in form.sizes.items() if word not in words}
     if hidden:

@@ -63,8 +63,11 @@ def translate(tensors: Mapping[str, Tensor], form: Form) -> Translation:
     return result
 
 
-def sizes_shown(translation: Translation, form: Form) -> dict[str, Any]:
-    """Return the configuration words that the shapes of the tensors show, such as dim, depth and num_classes."""
+def sizes_shown(translation: Translation, form: Form, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration words that the shapes of the tensors show, such as dim, depth and num_classes.
+
+    Many ratios give the same size: where the one that was said is among them, it is the one that is returned.
+    """
     shown: dict[str, Any] = {"depth": translation.depth} if translation.depth else {}
     for word, (name, dimension, *base) in form.sizes.items():
         tensor = translation.tensors.get(name)
@@ -74,11 +77,13 @@ def sizes_shown(translation: Translation, form: Form) -> dict[str, Any]:
         if not base:
             shown[word] = size
         elif shown.get(base[0]):
-            shown[word] = _ratio(size, shown[base[0]])
+            shown[word] = _ratio(size, shown[base[0]], said.get(word))
     return shown
 
 
-def _ratio(size: int, base: int) -> float:
-    """Return the ratio whose product with `base`, rounded down, is `size`."""
+def _ratio(size: int, base: int, said: Any) -> float:
+    """Return the ratio whose product with `base`, rounded down, is `size`: what was said, or else the quotient."""
     ratio = size / base
-    return ratio if int(base * ratio) == size else math.nextafter(ratio, math.inf)
+    candidates = (said, ratio, math.nextafter(ratio, math.inf))
+    # Compared, not rounded: what was said may be infinite.
+    return next(r for r in candidates if isinstance(r, (int, float)) and size <= base * r < size + 1)
