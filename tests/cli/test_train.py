@@ -28,6 +28,7 @@ def test_leaves_a_run_and_reports_it(spikeformers, tmp_path):
     again = spikeformers(*words)
     assert (again.code, again.out) == (1, "")
     assert "already holds a run" in again.err
+    assert "--overwrite" in again.err
 
     third = spikeformers(*words, "--overwrite")
     assert third.code == 0
@@ -39,16 +40,14 @@ def test_unknown_recipe_and_missing_data_are_explained(spikeformers, tmp_path):
     answer = spikeformers("train", "digits_spikfomer")
     assert answer.code == 1
     assert "'digits_spikformer'" in answer.err
-    answer = spikeformers(
-        "train", "fashion_mnist", "--data-dir", tmp_path / "nowhere", "--out", tmp_path / "run"
-    )
+    answer = spikeformers("train", "fashion_mnist", "--data-dir", tmp_path / "nowhere", "--out", tmp_path / "run")
     assert answer.code == 1
     assert "nowhere" in answer.err
     assert not (tmp_path / "run").exists()
 
 
 def test_a_device_that_is_not_there_is_explained(spikeformers, tmp_path):
-    words = ["tpu9"] if torch.cuda.is_available() else ["cuda", "tpu9"]
+    words = ["tpu9", "meta", "hpu"] if torch.cuda.is_available() else ["cuda", "tpu9", "meta", "hpu"]
     for word in words:
         answer = spikeformers("train", "digits_spikformer", "--device", word, "--out", tmp_path / "run")
         assert (answer.code, answer.out) == (1, "")
