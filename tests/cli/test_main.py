@@ -155,6 +155,17 @@ def test_a_reader_that_has_had_enough_is_no_error(in_process):
         assert (answer.returncode, answer.stderr) == (141, "")
 
 
+@pytest.mark.parametrize("words", ["list", "list --json", "--help", "train --help", "list nosuch", "list --jsn"])
+def test_a_stream_the_shell_closed_is_no_error(in_process, words):
+    # Closed before Python starts, as `>&-` does: the process closes it and becomes a new one.
+    for stream in (1, 2):
+        code = f"import os, sys; os.close({stream}); os.execv(sys.executable, [sys.executable, '-c', *sys.argv[1:]])"
+        answer = in_process(code, MAIN, *words.split())
+        assert answer.returncode == {"nosuch": 1, "--jsn": 2}.get(words.split()[-1], 0)
+        assert "Traceback" not in answer.stderr
+        assert "Exception" not in answer.stderr
+
+
 def test_names_reach_a_pipe_whole(in_process):
     answer = in_process(MAIN, "list")
     lines = answer.stdout.splitlines()

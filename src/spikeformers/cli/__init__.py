@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from spikeformers.cli.dispatch import dispatch
 
+    _replace_closed_streams()
     _write_any_text()
     try:
         code = dispatch(sys.argv[1:] if argv is None else list(argv))
@@ -45,6 +46,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         _complain("Stopped. ", "What was saved before is complete and stays.", "yellow")
         return INTERRUPTED
+
+
+def _replace_closed_streams() -> None:
+    """Write to nowhere where the shell closed a stream (`>&-`).
+
+    Python has None in its place then, and the next file opened would get the stream's number.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - it lasts as long as the process
+            setattr(sys, name, nowhere)
+            setattr(sys, f"__{name}__", nowhere)
 
 
 def _write_any_text() -> None:
