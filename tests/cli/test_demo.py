@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,29 @@ def test_leaves_runs_alone_that_no_demo_made(spikeformers, tmp_path):
     assert "--out" in answer.err
     assert [path.name for path in tmp_path.iterdir()] == ["spikingformer"]
     assert (tmp_path / "spikingformer" / "best.safetensors").read_text() == "weeks of work"
+
+
+def test_a_file_in_the_place_of_the_directory_is_named(spikeformers, tmp_path):
+    (tmp_path / "g.png").write_text("mine")
+    answer = spikeformers("demo", "--epochs", 1, "--out", tmp_path / "g.png")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.endswith("g.png is a file; name a directory instead.\n")
+    assert "Not a directory" in spikeformers("demo", "--out", tmp_path / "g.png" / "below").err
+    assert (tmp_path / "g.png").read_text() == "mine"
+
+
+def test_a_second_demo_that_is_stopped_leaves_the_first(spikeformers, tmp_path, monkeypatch):
+    def stopped(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    assert spikeformers("demo", "--epochs", 1, "--out", tmp_path).code == 0
+    first = files()
+    monkeypatch.setattr("spikeformers.train.loop.evaluate", stopped)
+    assert spikeformers("demo", "--epochs", 1, "--out", tmp_path).code == 130
+    assert files() == first
 
 
 def test_an_interrupted_demo_may_be_repeated(spikeformers, tmp_path, monkeypatch):

@@ -23,6 +23,7 @@ from spikeformers.measure import firing
 from spikeformers.report import pictures, style
 from spikeformers.report.results import Portrait, Tile
 from spikeformers.train import evaluate, fit, load_recipe, load_run
+from spikeformers.train.directory import make_directory
 
 RECIPES = {"Spikformer": "digits_spikformer", "Spikingformer": "digits_spikingformer"}
 COLUMNS = 8  # tiles in a line of the picture
@@ -58,6 +59,7 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
 
     Raises:
         InputError: `out` holds runs that no former demo made; they are left alone.
+        TrainingError: `out` is a file, or cannot be written.
     """
     _claim(out)
     digits = load_dataset("digits")
@@ -120,6 +122,7 @@ def _tiles(digits: Dataset, shares: Tensor) -> list[Tile]:
 
 def _claim(out: Path) -> None:
     """Mark `out` as the demo's, so that the next demo may replace what this one writes."""
+    make_directory(out)
     if not _marker(out).exists():
         for folder in (_run_directory(out, label) for label in RECIPES):
             if folder.exists():
