@@ -191,7 +191,7 @@ def test_the_first_epoch_replaces_all_of_a_run_to_be_overwritten(tmp_path: Path,
         fit(deeper, out=tmp_path, overwrite=True, watch=interrupt)
     assert set(contents(tmp_path)) == {"best.safetensors", "last.safetensors", "log.jsonl", "recipe.json"}
     for run in (load_run(tmp_path, which="best"), load_run(tmp_path, which="last")):
-        assert (run.model.config.depth, run.provenance.epoch) == (2, 1)
+        assert (run.model.config.to_dict()["depth"], run.provenance.epoch) == (2, 1)
     assert load_recipe(tmp_path / "recipe.json") == deeper
     assert len(RunDirectory(tmp_path).read_log()) == 1
 
