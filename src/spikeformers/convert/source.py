@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 from collections.abc import Mapping
@@ -11,33 +10,42 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from spikeformers.convert.baggage import stand_ins
 from spikeformers.errors import CheckpointError
 
 Source = Mapping[str, Any] | str | os.PathLike[str]
 
 # Where the authors' training scripts put the weights: timm's under the first, the others' under the second.
-_WRAPPERS = ("state_dict", "model")
-_DATA_PARALLEL = "module."
+# "state_dict_ema" holds the running mean of the weights; the weights themselves come first.
+_WRAPPERS = ("state_dict", "model", "state_dict_ema")
+_PREFIXES = ("module.", "_orig_mod.")
 
 
-def read_tensors(source: Source) -> dict[str, Tensor]:
+def read_tensors(source: object) -> dict[str, Tensor]:
     """Return the tensors of a state dict or checkpoint file by name.
 
     Args:
         source: A state dict; or a .safetensors file; or any file `torch.save` wrote (.pth, .pt, .pth.tar, ...) with
-            a state dict in it, alone or under "state_dict" or "model". The prefix "module." of
-            DistributedDataParallel is taken off.
+            a state dict in it, alone or under "state_dict", "model" or, without these, "state_dict_ema". The prefixes
+            "module." of DistributedDataParallel and "_orig_mod." of torch.compile are taken off.
 
     Raises:
-        CheckpointError: there is no such file, it is damaged, it would have to execute code, or holds no state dict.
+        CheckpointError: there is no such file, it is damaged, it would have to execute code, or holds no state dict; or
+            the source is something else.
     """
-    content = source if isinstance(source, Mapping) else _read_file(Path(source))
-    where = "The state dict" if isinstance(source, Mapping) else str(source)
-    tensors = _unwrap(content, where)
-    if all(name.startswith(_DATA_PARALLEL) for name in tensors):
-        return {name.removeprefix(_DATA_PARALLEL): tensor for name, tensor in tensors.items()}
+    if isinstance(source, Mapping):
+        tensors = _unwrap(source, "The state dict")
+    elif isinstance(source, (str, os.PathLike)):
+        tensors = _unwrap(_read_file(Path(source)), str(source))
+    else:
+        advice = "; pass model.state_dict()" if isinstance(source, nn.Module) else ""
+        raise CheckpointError(
+            f"Expected a state dict or the path of a checkpoint file, found a {type(source).__name__}{advice}."
+        )
+    while prefix := next((prefix for prefix in _PREFIXES if all(name.startswith(prefix) for name in tensors)), ""):
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     return tensors
 
 
@@ -47,8 +55,7 @@ def _read_file(path: Path) -> object:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        # The scripts save their command-line arguments beside the weights: a class without behaviour.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(stand_ins()):
             return torch.load(path, map_location="cpu", weights_only=True)
     # Damaged bytes fail in as many ways as there are bytes; all of them mean the same to the user.
     except Exception as error:
