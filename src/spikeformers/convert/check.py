@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from spikeformers.catalog import official
@@ -12,6 +13,7 @@ from spikeformers.catalog.official import Form
 from spikeformers.convert.translate import Translation, official_name, official_shape, translate
 
 _SHOWN = 12
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def disagreements(config: Mapping[str, Any], shown: Mapping[str, Any]) -> list[str]:
@@ -26,7 +28,8 @@ def disagreements(config: Mapping[str, Any], shown: Mapping[str, Any]) -> list[s
 
 def problems(translation: Translation, form: Form, model: nn.Module) -> dict[str, list[str]]:
     """Compare tensors with the state of the model; by kind, the official names (with shapes, where those differ)."""
-    state = {name: official_shape(name, tensor, form) for name, tensor in model.state_dict().items()}
+    expected = model.state_dict()
+    state = {name: official_shape(name, tensor, form) for name, tensor in expected.items()}
     modules = form.names(official.count_blocks(state, form.modules))
     tensors = translation.tensors
     found = {
@@ -37,6 +40,11 @@ def problems(translation: Translation, form: Form, model: nn.Module) -> dict[str
             for name, tensor in tensors.items()
             if name in state and tuple(tensor.shape) != state[name]
         ],
+        "without usable values": [
+            f"{translation.given[name]} ({flaw})"
+            for name, tensor in tensors.items()
+            if name in state and (flaw := _flaw(tensor, expected[name]))
+        ],
     }
     return {kind: names for kind, names in found.items() if names}
 
@@ -46,11 +54,28 @@ def report(form: Form, found: Mapping[str, Sequence[str]], tensors: Mapping[str,
     lines = [f"These {len(tensors)} tensors are not a whole {form.system!r} in the form {form.variant!r}."]
     for kind, names in found.items():
         if names:
-            rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-            lines.append(f"  {len(names)} {kind}: {', '.join(names[:_SHOWN])}{rest}")
+            lines.append(f"  {len(names)} {kind}: {shortened(names)}")
     if found.get("unexpected"):
         lines += _advice(tensors)
     return "\n".join(lines)
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{rest}"
+
+
+def _flaw(tensor: Tensor, expected: Tensor) -> str:
+    """Return why a tensor cannot stand for another of its shape, or ""."""
+    if tensor.is_meta:
+        return "on the meta device, where tensors have none"
+    if tensor.layout != torch.strided:
+        return f"{tensor.layout}, not a dense tensor"
+    # A counter may have become a float, as by `module.half()`; a weight does not become an integer by chance.
+    if tensor.dtype in _FLOATS or not (expected.is_floating_point() or tensor.is_complex()):
+        return ""
+    return f"{tensor.dtype}, not real floating point"
 
 
 def _advice(tensors: Mapping[str, Tensor]) -> list[str]:

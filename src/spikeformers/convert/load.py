@@ -34,7 +34,8 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
 
     Returns:
         The model in eval mode, on the CPU, in the floating point type of the tensors. What the authors' files carry in
-        vain (norms and position tables their models never use) is left behind.
+        vain (norms and position tables their models never use) is left behind; norms whose counters of batches are
+        missing count from 0.
 
     Raises:
         UnknownNameError: no such system or form.
@@ -43,19 +44,28 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
             message names them.
     """
     form = official.form(system, variant)
+    given = _words(config)
     tensors = read_tensors(source)
     translation = translate(tensors, form)
     if not translation.tensors:
         raise CheckpointError(report(form, {"unexpected": translation.unexpected}, tensors))
-    model = _build(form, _complete(config or {}, translation, form, tensors), given=config or {})
+    model = _build(form, _complete(given, translation, form, tensors), given)
+    _start_counters(translation, model)
     found = problems(translation, form, model)
     if found:
         raise CheckpointError(report(form, found, tensors))
-    model.to(_floating_type(tensors.values()))
+    model.to(_floating_type(translation.tensors.values()))
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     model.load_state_dict({name: tensor.reshape(shapes[name]) for name, tensor in translation.tensors.items()})
     model.system, model.variant = system, variant
     return model.eval()
+
+
+def _words(config: object) -> Mapping[str, Any]:
+    words = {} if config is None else config
+    if isinstance(words, Mapping) and all(isinstance(word, str) for word in words):
+        return words
+    raise ConfigError(f"config must map configuration words to values, such as {{'heads': 8}}; found {config!r}.")
 
 
 def _complete(
@@ -90,7 +100,13 @@ def _build(form: Form, words: Mapping[str, Any], given: Mapping[str, Any]) -> Sp
         ) from error
 
 
+def _start_counters(translation: Translation, model: SpikingModel) -> None:
+    """Let the batches of a norm count from 0 where the file, by an old torch or made by hand, has no counters."""
+    for name, buffer in model.named_buffers():
+        if name.endswith(".num_batches_tracked"):
+            translation.tensors.setdefault(name, torch.zeros_like(buffer))
+
+
 def _floating_type(tensors: Iterable[Tensor]) -> torch.dtype:
     """Return the type that holds all these tensors; counters do not matter."""
-    types = [tensor.dtype for tensor in tensors if tensor.is_floating_point()]
-    return reduce(torch.promote_types, types, types[0]) if types else torch.get_default_dtype()
+    return reduce(torch.promote_types, (tensor.dtype for tensor in tensors if tensor.is_floating_point()))
