@@ -165,6 +165,59 @@ def test_no_state_dict(source: dict[Any, Any], message: str) -> None:
         load_it(source)
 
 
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "path of a checkpoint file, found a NoneType"),
+        (b"PK", "found a bytes"),
+        ([torch.ones(2)], "found a list"),
+        (nn.Linear(2, 2), r"found a Linear; pass model\.state_dict\(\)"),
+    ],
+)
+def test_no_source(source: Any, message: str) -> None:
+    with pytest.raises(CheckpointError, match=message):
+        load_it(source)
+
+
+@pytest.mark.parametrize("config", [{1: 2}, {None: 3, "heads": 4}, ["heads", 4], 4])
+def test_no_config(state: dict[str, Tensor], config: Any) -> None:
+    with pytest.raises(ConfigError, match=r"config must map configuration words to values, .* found "):
+        load_official(state, "spikformer", "cifar", config)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda weight: weight.long(), "torch.int64, not real floating point"),
+        (lambda weight: weight > 0, "torch.bool, not real floating point"),
+        (lambda weight: weight.to(torch.complex64), "torch.complex64, not real floating point"),
+        (lambda weight: weight.to(torch.float8_e4m3fn), "torch.float8_e4m3fn, not real floating point"),
+        (lambda weight: weight.to_sparse(), "torch.sparse_coo, not a dense tensor"),
+        (lambda weight: weight.to("meta"), "on the meta device, where tensors have none"),
+    ],
+)
+def test_values_that_are_no_weights(state: dict[str, Tensor], change: Any, message: str) -> None:
+    state["head.weight"] = change(state["head.weight"])
+    with pytest.raises(CheckpointError, match=rf"1 without usable values: head\.weight \({message}\)$"):
+        load_it(state)
+
+
+def test_all_weights_integers(state: dict[str, Tensor]) -> None:
+    with pytest.raises(CheckpointError, match=r"without usable values: .*torch\.int64, not real .* more"):
+        load_it({name: tensor.long() for name, tensor in state.items()})
+
+
+def test_counters(state: dict[str, Tensor]) -> None:
+    name = "patch_embed.rpe_bn.num_batches_tracked"
+    load_it({**state, name: state[name].half()})
+    with pytest.raises(CheckpointError, match=r"rpe_bn\.num_batches_tracked \(torch\.complex64"):
+        load_it({**state, name: state[name].to(torch.complex64)})
+    # Only counters have a value to start from.
+    del state["patch_embed.rpe_bn.running_mean"], state[name]
+    with pytest.raises(CheckpointError, match=r"1 missing: patch_embed\.rpe_bn\.running_mean$"):
+        load_it(state)
+
+
 def test_files_without_a_state_dict(tmp_path: Path) -> None:
     path = tmp_path / "list.pth"
     torch.save([torch.ones(2)], path)
@@ -233,3 +286,36 @@ def test_tensors_without_an_official_name(state: dict[str, Tensor]) -> None:
     model.extra = nn.Linear(2, 2)
     with pytest.raises(CheckpointError, match=r"no counterpart of extra\.weight, extra\.bias"):
         to_official(model)
+
+
+def test_a_model_that_is_no_longer_its_form() -> None:
+    model = create_model("spikformer_2_64.digits", projection="convolution")
+    for what in ("parameters", "buffers"):
+        with pytest.raises(CheckpointError) as caught:
+            to_official(model, what)
+        message = str(caught.value)
+        assert "not the form 'cifar' of 'spikformer': it lacks 6 of that form's tensors" in message
+        assert "block.0.attn.q_linear.bias" in message
+        assert "projection 'convolution' (there: 'linear')" in message
+        assert "Set model.variant = 'cifar10dvs' or 'imagenet', or save this model with spikeformers.save" in message
+    assert to_official(model, "gradients") == {}
+    model.variant = "imagenet"
+    state = {**to_official(model), **to_official(model, "buffers")}
+    assert "block.0.attn.q_conv.weight" in state
+    words = {"heads": 4, "image_size": (8, 8), "pooling": "0010"}
+    again = load_official(state, "spikformer", "imagenet", words)
+    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in model.state_dict().items())
+
+
+def test_a_model_of_no_form() -> None:
+    model = create_model("spikformer_2_64.digits")
+    model.tokenizer.stages[0].conv = nn.Identity()
+    with pytest.raises(CheckpointError, match=r"lacks 1 .*: patch_embed\.proj_conv\.weight\. .* Save this model"):
+        to_official(model)
+
+
+def test_asking_for_names_draws_no_random_numbers() -> None:
+    model = create_model("spikformer_2_64.digits")
+    before = torch.get_rng_state()
+    to_official(model)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -136,7 +136,7 @@ def event_file(state: dict[str, Tensor]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("wrap", [OrderedDict, timm_file, event_file, lambda state: {"model": timm_file(state)}])
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module."])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_files_of_the_training_scripts(tmp_path: Path, wrap: Any, prefix: str, zipped: bool) -> None:
     state = a_state()
@@ -147,6 +147,34 @@ def test_files_of_the_training_scripts(tmp_path: Path, wrap: Any, prefix: str, z
     assert_same(whole(load_it(path), expected), expected)
     assert_same(whole(load_it(str(path)), expected), expected)
     assert_same(whole(load_it(content), expected), expected)
+
+
+def test_the_mean_of_the_weights_is_the_last_choice() -> None:
+    expected = useful(a_state())
+    mean = {name: torch.zeros_like(tensor) for name, tensor in a_state().items()}
+    assert_same(whole(load_it({"epoch": 3, "state_dict_ema": a_state()}), expected), expected)
+    for key in ("state_dict", "model"):
+        assert_same(whole(load_it({"state_dict_ema": mean, key: a_state()}), expected), expected)
+
+
+def test_norms_without_counters() -> None:
+    state = {name: tensor for name, tensor in a_state().items() if not name.endswith("num_batches_tracked")}
+    model = load_it(state)
+    counters = {name: int(t) for name, t in to_official(model, "buffers").items() if t.dtype == torch.int64}
+    assert counters
+    assert set(counters) == {name for name in useful(a_state()) if name.endswith("num_batches_tracked")}
+    assert not any(counters.values())
+    assert_same(to_official(model), to_official(load_it(a_state())))
+
+
+def test_what_a_file_carries_in_vain_does_not_choose_the_type() -> None:
+    state = a_state() | {"block.0.norm1.weight": torch.ones(64, dtype=torch.float64)}
+    assert load_it(state).head.linear.weight.dtype == torch.float32
+
+
+def test_a_compiled_model() -> None:
+    model = load_it(a_state())
+    assert_same(to_official(torch.compile(model, backend="eager")), to_official(model))
 
 
 def test_safetensors(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from torch import Tensor
 
 from spikeformers.catalog import official
+from spikeformers.convert.released import require_whole
 from spikeformers.convert.translate import official_name, official_shape
 from spikeformers.errors import CheckpointError, UnknownNameError, suggest
 from spikeformers.models import SpikingModel
@@ -19,7 +20,7 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
     authors' files carry in vain (norms and position tables their models never use) is not in it.
 
     Args:
-        model: A model that follows a released form, from `load_official`, or from the catalogue.
+        model: A model that follows a released form, from `load_official`, or from the catalogue; compiled or not.
         what: "parameters"; "gradients" (a parameter without one is left out); or "buffers" (running statistics).
 
     Returns:
@@ -27,12 +28,13 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
 
     Raises:
         UnknownNameError: `what` is none of the three, or the model follows no released form.
-        CheckpointError: the model has a part that the released form has not.
+        CheckpointError: the model has a part that the released form has not, or lacks one; gradients may be partial.
     """
     if what not in _KINDS:
         raise UnknownNameError(
             f"No tensors are called {what!r}.{suggest(what, _KINDS)} There are: {', '.join(_KINDS)}."
         )
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     if model.system is None or model.variant is None:
         raise UnknownNameError(
             "This model follows no published system, so it has no official names. Models from the catalogue and from "
@@ -48,6 +50,8 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
             f"The form {form.variant!r} of {form.system!r} has no counterpart of {', '.join(foreign)}. "
             "Save this model with spikeformers.save instead."
         )
+    if what != "gradients":
+        require_whole(model, form)
     return {
         official_name(name, modules): tensors[name].detach().clone().reshape(official_shape(name, tensors[name], form))
         for name in sorted(tensors, key=lambda name: order[name.rpartition(".")[0]])
