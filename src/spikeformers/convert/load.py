@@ -26,7 +26,8 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
 
     Args:
         source: A state dict under the authors' names; or a .safetensors file; or a file of `torch.save` (.pth, .pt,
-            .pth.tar) with such a state dict alone, under "state_dict" or under "model". It is never unpickled as code.
+            .pth.tar) with such a state dict alone, under "state_dict", "model" or, without these, "state_dict_ema". It
+            is never unpickled as code.
         system: "spikformer", "spikformer_cml", "spikingformer" or "spikingformer_cml".
         variant: The released form: "cifar", "imagenet", "cifar10dvs" or "gesture".
         config: Configuration words. Sizes that are left out (dim, depth, mlp_ratio, in_channels, num_classes) are read
