@@ -43,7 +43,7 @@ def suggest(word: str, options: Iterable[str]) -> str:
     >>> suggest("detph", ["depth", "dim", "heads"])
     " Did you mean 'depth'?"
     """
-    near = difflib.get_close_matches(word, list(options), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(str(word), list(options), n=3, cutoff=0.5)
     if not near:
         return ""
     return " Did you mean " + " or ".join(repr(name) for name in near) + "?"
