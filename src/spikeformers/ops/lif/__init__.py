@@ -1,7 +1,7 @@
 """Multi-step leaky integrate-and-fire: charge, fire, reset over the leading time axis.
 
 `reference.py` is plain PyTorch under autograd and the oracle; `adjoint.py` derives the same gradient by hand;
-`operator.py` registers the pair with `torch.library`; `lif` below is the face all layers use.
+`operator.py` registers the pair with PyTorch; `lif` below is the face all layers use.
 """
 
 from spikeformers.ops.lif.dynamics import Dynamics

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, library
 
 from spikeformers.ops.lif.adjoint import lif_adjoint
 from spikeformers.ops.lif.dynamics import Dynamics, Fire, Output, charge, count, emit, fire, reset
@@ -38,7 +38,7 @@ def dynamics_of(
     )  # fmt: skip
 
 
-@torch.library.custom_op("spikeformers::lif", mutates_args=())
+@library.custom_op("spikeformers::lif", mutates_args=())
 def lif_operator(
     x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool,
     tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
