@@ -6,6 +6,7 @@ Packaged recipes are the TOML files in `recipes/`; a user's own file has the sam
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -15,67 +16,18 @@ from typing import Any
 
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 from spikeformers.train.tables import read_table
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelWords:
-    """Which model, and which words of its configuration differ from the catalogue's."""
-
-    name: str
-    config: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class AugmentWords:
-    """What is done to training images; one random choice per sample."""
-
-    crop_padding: int = 0  # pixels of padding on every side before a random crop of the old size
-    hflip: float = 0.0  # probability of a horizontal flip
-
-    def __post_init__(self) -> None:
-        _require(self.crop_padding >= 0, "crop_padding", self.crop_padding, ">= 0")
-        _require(0.0 <= self.hflip <= 1.0, "hflip", self.hflip, "a probability, 0 to 1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class OptimizerWords:
-    """AdamW; `lr` is the rate at the end of the warm-up, decay spares norms, biases and learnable tau."""
-
-    lr: float
-    weight_decay: float = 0.06
-    betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
-
-    def __post_init__(self) -> None:
-        _require(self.lr > 0.0, "lr", self.lr, "> 0")
-        _require(self.weight_decay >= 0.0, "weight_decay", self.weight_decay, ">= 0")
-        _require(all(0.0 <= beta < 1.0 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
-        _require(self.eps > 0.0, "eps", self.eps, "> 0")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScheduleWords:
-    """Linear warm-up from `warmup_lr`, then a cosine down to `min_lr`; both move with every step."""
-
-    epochs: int
-    warmup_epochs: float = 0.0  # may be a fraction
-    warmup_lr: float = 1e-5
-    min_lr: float = 1e-5
-
-    def __post_init__(self) -> None:
-        _require(self.epochs >= 1, "epochs", self.epochs, ">= 1")
-        _require(
-            0.0 <= self.warmup_epochs < self.epochs,
-            "warmup_epochs",
-            self.warmup_epochs,
-            f">= 0 and below epochs ({self.epochs})",
-        )
-        _require(self.warmup_lr >= 0.0, "warmup_lr", self.warmup_lr, ">= 0")
-        _require(self.min_lr >= 0.0, "min_lr", self.min_lr, ">= 0")
-
-    def with_epochs(self, epochs: int) -> ScheduleWords:
-        """Return the schedule over another number of epochs; a shorter one shrinks its warm-up in proportion."""
-        return replace(self, epochs=epochs, warmup_epochs=self.warmup_epochs * min(1.0, epochs / self.epochs))
+from spikeformers.train.words import (
+    AugmentWords,
+    DistillationWords,
+    ImageWords,
+    LossWords,
+    ModelWords,
+    OptimizerWords,
+    PaperWords,
+    Precision,
+    ScheduleWords,
+    require,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,22 +37,59 @@ class Recipe:
     name: str
     description: str = ""
     dataset: str
-    model: ModelWords
+    validation: float = (
+        0.0  # share of the training images held out to choose by; 0: the epochs are judged on the test set
+    )
+    model: ModelWords = field(default_factory=ModelWords)
+    images: ImageWords = field(default_factory=ImageWords)
     augment: AugmentWords = field(default_factory=AugmentWords)
     optimizer: OptimizerWords
     schedule: ScheduleWords
-    batch_size: int
-    label_smoothing: float = 0.0
+    loss: LossWords = field(default_factory=LossWords)
+    distillation: DistillationWords | None = None
+    batch_size: int  # samples per update of the weights
+    accumulate: int = 1  # parts a batch is computed in, one after the other, to save memory
+    precision: Precision = "float32"  # of autocast; "float16" scales the loss
+    ema: float = 0.0  # decay of an average of the weights, which is what is evaluated and kept; 0: none
+    recompute: bool = False  # compute blocks again in the backward pass instead of keeping what they need (less memory)
+    init: str = ""  # a checkpoint or run directory to start from
+    freeze: tuple[str, ...] = ()  # parts of the model that do not learn, such as "tokenizer" or "blocks.0"
     seed: int = 0
+    paper: PaperWords | None = None
 
     def __post_init__(self) -> None:
-        _require(self.batch_size >= 1, "batch_size", self.batch_size, ">= 1")
-        _require(0.0 <= self.label_smoothing < 1.0, "label_smoothing", self.label_smoothing, "in [0, 1)")
-        _require(self.seed >= 0, "seed", self.seed, ">= 0")
+        require(0.0 <= self.validation < 1.0, "validation", self.validation, "a share, 0 or more and below 1")
+        require(self.batch_size >= 1, "batch_size", self.batch_size, ">= 1")
+        divides = f">= 1 and a divisor of batch_size ({self.batch_size})"
+        require(self.accumulate >= 1 and self.batch_size % self.accumulate == 0, "accumulate", self.accumulate, divides)
+        require(0.0 <= self.ema < 1.0, "ema", self.ema, "in [0, 1)")
+        require(self.seed >= 0, "seed", self.seed, ">= 0")
+        if not self.model.name and not self.init:
+            raise ConfigError("name a model under [model], or start from a checkpoint (init, --init).")
+
+    @property
+    def peak_lr(self) -> float:
+        """The learning rate at the end of the warm-up, scaled by the batch size where the recipe says so."""
+        words = self.optimizer
+        return words.lr * self.batch_size / words.lr_batch_size if words.lr_batch_size else words.lr
+
+    def adjusted(self, *, seed: int | None = None, epochs: int | None = None) -> Recipe:
+        """Return the recipe with another seed, or over another number of epochs in all.
+
+        Fewer epochs shrink warm-up, cooldown and the epoch that ends mixing in proportion.
+        """
+        recipe = self if seed is None else replace(self, seed=seed)
+        if epochs is None or epochs == self.schedule.total_epochs:
+            return recipe
+        share = min(1.0, epochs / self.schedule.total_epochs)
+        off = math.ceil(self.augment.mixing_off_epoch * share)
+        return replace(
+            recipe, schedule=self.schedule.shortened(epochs), augment=replace(self.augment, mixing_off_epoch=off)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain nested tables; `load_recipe` reads them back from a JSON file."""
-        return asdict(self)
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 def recipe_names() -> list[str]:
@@ -170,8 +159,3 @@ def _merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
         nested = isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
         merged[key] = _merge(base[key], value) if nested else value
     return merged
-
-
-def _require(holds: bool, word: str, given: object, expected: str) -> None:
-    if not holds:
-        raise ConfigError(f"{word} must be {expected}, got {given}.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from spikeformers.errors import ConfigError, suggest
 
@@ -45,6 +46,10 @@ def _read_value(kind: Any, value: object, source: str, path: str) -> object:
         if not isinstance(value, Mapping):
             raise _wrong_type(source, path, "a table", value)
         return read_table(kind, value, source=source, section=path)
+    if get_origin(kind) is UnionType:
+        return None if value is None else _read_value(_without_none(kind), value, source, path)
+    if get_origin(kind) is Literal:
+        return _read_choice(get_args(kind), value, source, path)
     if get_origin(kind) is tuple:
         return _read_tuple(get_args(kind), value, source, path)
     if get_origin(kind) is dict:
@@ -65,8 +70,23 @@ def _read_float(value: object, source: str, path: str) -> float:
     return float(value)
 
 
+def _without_none(kind: Any) -> Any:
+    (only,) = (choice for choice in get_args(kind) if choice is not NoneType)
+    return only
+
+
+def _read_choice(choices: tuple[Any, ...], value: object, source: str, path: str) -> object:
+    if value not in choices:
+        raise _wrong_type(source, path, f"one of {', '.join(map(repr, choices))}", value, suggest(str(value), choices))
+    return value
+
+
 def _read_tuple(kinds: tuple[Any, ...], value: object, source: str, path: str) -> tuple[object, ...]:
-    if not isinstance(value, list | tuple) or len(value) != len(kinds):
+    if not isinstance(value, list | tuple):
+        raise _wrong_type(source, path, "a list", value)
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(value)
+    if len(value) != len(kinds):
         raise _wrong_type(source, path, f"a list of {len(kinds)} values", value)
     return tuple(
         _read_value(kind, item, source, f"{path}[{index}]")
@@ -77,5 +97,5 @@ def _read_tuple(kinds: tuple[Any, ...], value: object, source: str, path: str) -
 _WORDS = {int: "a whole number", bool: "true or false", str: "a text in quotes"}
 
 
-def _wrong_type(source: str, path: str, expected: str, value: object) -> ConfigError:
-    return ConfigError(f"{source}: {path} must be {expected}, got {value!r}.")
+def _wrong_type(source: str, path: str, expected: str, value: object, hint: str = "") -> ConfigError:
+    return ConfigError(f"{source}: {path} must be {expected}, got {value!r}.{hint}")
