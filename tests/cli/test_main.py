@@ -27,6 +27,16 @@ def examples(command: str) -> list[str]:
     return [line.strip() for line in block.splitlines() if line.strip()]
 
 
+def words_of(command: str) -> list[tuple[str, ...]]:
+    """The words that run something: the command, or it with each command of its own."""
+    nested = getattr(importlib.import_module(f"spikeformers.cli.commands.{command}"), "COMMANDS", {})
+    return [(command, word) for word in nested] or [(command,)]
+
+
+RUNNABLE = [words for command in COMMANDS for words in words_of(command)]
+GROUPS = [command for command in COMMANDS if words_of(command) != [(command,)]]
+
+
 def test_help_shows_every_command_with_its_line_and_examples(spikeformers):
     answer = spikeformers("--help")
     assert answer.code == 0
@@ -46,7 +56,30 @@ def test_help_of_a_command_has_description_and_examples(spikeformers, command):
     assert len(examples(command)) >= 2
     for line in examples(command):
         assert line in answer.out
+
+
+@pytest.mark.parametrize("words", RUNNABLE, ids=" ".join)
+def test_whatever_runs_offers_json_and_says_so(spikeformers, words):
+    answer = spikeformers(*words, "--help")
+    assert answer.code == 0
+    assert f"usage: spikeformers {' '.join(words)} " in answer.out
     assert "--json" in answer.out
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_command_with_commands_of_its_own_lists_them(spikeformers, group):
+    answer = spikeformers(group)
+    assert answer.code == 0
+    assert answer.out == spikeformers(group, "--help").out == spikeformers(group, "-h").out
+    for name, run in importlib.import_module(f"spikeformers.cli.commands.{group}").COMMANDS.items():
+        first_line = run.__doc__.splitlines()[0].removesuffix(".")
+        assert [name, first_line] in [line.strip().split(maxsplit=1) for line in answer.out.splitlines()]
+
+
+def test_an_unknown_command_of_a_command_offers_the_nearest(spikeformers):
+    answer = spikeformers("recipes", "lst")
+    assert (answer.code, answer.out) == (2, "")
+    assert "spikeformers recipes has no command 'lst'. Did you mean 'list'?" in answer.err
 
 
 @pytest.mark.parametrize("line", [line for command in COMMANDS for line in examples(command)])
@@ -54,13 +87,17 @@ def test_every_example_is_a_command_line_that_is_understood(spikeformers, monkey
     words = shlex.split(line.partition(" > ")[0])
     assert words[0] == "spikeformers"
     module = importlib.import_module(f"spikeformers.cli.commands.{words[1]}")
+    nested = getattr(module, "COMMANDS", None)
     calls = []
 
-    @functools.wraps(module.run)
+    @functools.wraps(nested[words[2]] if nested else module.run)
     def record(*args, **kwargs):
         calls.append((args, kwargs))
 
-    monkeypatch.setattr(module, "run", record)
+    if nested:
+        monkeypatch.setitem(nested, words[2], record)
+    else:
+        monkeypatch.setattr(module, "run", record)
     answer = spikeformers(*words[1:])
     assert answer.code == 0, answer.err
     assert len(calls) == 1
@@ -135,7 +172,17 @@ def test_ctrl_c_ends_calmly(spikeformers, stand_in):
 
 @pytest.mark.parametrize(
     "words",
-    ["--help", "list", "list *cifar10 --json", f"info {MODEL}", f"info {MODEL} --cite", "train --help", "nonsense"],
+    [
+        "--help",
+        "list",
+        "list *cifar10 --json",
+        f"info {MODEL}",
+        f"info {MODEL} --cite",
+        "train --help",
+        "nonsense",
+        "recipes",
+        "recipes list",
+    ],
 )
 def test_looking_up_imports_nothing_heavy(in_process, words):
     code = (

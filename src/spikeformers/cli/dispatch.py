@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 
 from spikeformers.errors import suggest
 from spikeformers.version import __version__
 
-# In the order a newcomer meets them. Each is a file in `commands/` with a function `run`.
-COMMANDS = ("demo", "list", "info", "train", "eval", "predict", "doctor")
+# In the order a newcomer meets them. Each is a file in `commands/` with a function `run`,
+# or with functions of its own by name in `COMMANDS`.
+COMMANDS = ("demo", "list", "info", "recipes", "train", "eval", "predict", "doctor")
+HELP = ("-h", "--help")
 
 
 def dispatch(words: Sequence[str]) -> int:
     """Run the command named by the first word with the remaining words; return the exit code."""
-    if not words or words[0] in ("-h", "--help"):
+    if not words or words[0] in HELP:
         from spikeformers.cli.help import print_help
 
         print_help()
@@ -25,29 +27,46 @@ def dispatch(words: Sequence[str]) -> int:
         print(__version__)
         return 0
     if words[0] not in COMMANDS:
-        from spikeformers.cli.output import error_console
-
-        hint = suggest(words[0], COMMANDS)
-        line = f"There is no command {words[0]!r}.{hint} `spikeformers --help` lists them all."
-        error_console().print(line, style="red", markup=False, soft_wrap=True)
-        return 2
+        return _unknown("spikeformers", words[0], COMMANDS)
     return call(words[0], words[1:])
 
 
 def call(name: str, words: Sequence[str]) -> int:
     """Parse `words` as the arguments of command `name` and call it; return the exit code."""
-    import tyro
-
     command = module(name)
-    run: Callable[..., None] = command.run
-    style = (tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName, tyro.conf.DisallowNone)
-    try:
-        tyro.cli(run, prog=f"spikeformers {name}", description=inspect.getdoc(command), args=list(words), config=style)
-    except SystemExit as stop:  # tyro's way to end after --help (0) or words it does not understand (2)
-        return stop.code if isinstance(stop.code, int) else 1
-    return 0
+    if not hasattr(command, "COMMANDS"):
+        return _parse(command.run, f"spikeformers {name}", inspect.getdoc(command), words)
+    if not words or words[0] in HELP:
+        from spikeformers.cli.help import print_group_help
+
+        print_group_help(name)
+        return 0
+    nested: dict[str, Callable[..., None]] = command.COMMANDS
+    if words[0] not in nested:
+        return _unknown(f"spikeformers {name}", words[0], nested)
+    return _parse(nested[words[0]], f"spikeformers {name} {words[0]}", None, words[1:])
 
 
 def module(name: str) -> ModuleType:
     """Return the module of command `name`; its docstring is the command's help."""
     return importlib.import_module(f"spikeformers.cli.commands.{name}")
+
+
+def _parse(run: Callable[..., None], prog: str, description: str | None, words: Sequence[str]) -> int:
+    """Call `run` with what `words` say; its docstring describes it where `description` is None."""
+    import tyro
+
+    style = (tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName, tyro.conf.DisallowNone)
+    try:
+        tyro.cli(run, prog=prog, description=description, args=list(words), config=style)
+    except SystemExit as stop:  # tyro's way to end after --help (0) or words it does not understand (2)
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
+
+
+def _unknown(prog: str, word: str, known: Iterable[str]) -> int:
+    from spikeformers.cli.output import error_console
+
+    line = f"{prog} has no command {word!r}.{suggest(word, known)} `{prog} --help` lists them all."
+    error_console().print(line, style="red", markup=False, soft_wrap=True)
+    return 2

@@ -15,6 +15,7 @@ EXAMPLES = (
     ("spikeformers demo", "train two small models on embedded digits"),
     ('spikeformers list "*imagenet"', "which models there are"),
     ("spikeformers info spikformer_4_384.cifar10 --cite", "where one comes from"),
+    ("spikeformers recipes list", "what can be trained with one word"),
     ("spikeformers train digits_spikformer --out runs/first", "train by a recipe"),
     ("spikeformers eval runs/first --json", "accuracy of a run, for a script"),
 )
@@ -35,6 +36,20 @@ def print_help() -> None:
     page.print(CLOSING, markup=False)
 
 
+def print_group_help(name: str) -> None:
+    """Print on stdout the page of a command that has commands of its own."""
+    command = module(name)
+    title, _, rest = (inspect.getdoc(command) or "").partition("\n")
+    page = console()
+    page.print(f"usage: spikeformers {name} COMMAND [ARGUMENTS]\n\n{title}", markup=False)
+    page.print(tables.listing("Commands", [(word, _first_line(run)) for word, run in command.COMMANDS.items()]))
+    page.print(f"{rest}\n\n`spikeformers {name} COMMAND --help` explains a command.", markup=False)
+
+
 def summary(name: str) -> str:
     """Return the first line of the help of command `name`, without its full stop."""
-    return (inspect.getdoc(module(name)) or "").partition("\n")[0].removesuffix(".")
+    return _first_line(module(name))
+
+
+def _first_line(described: object) -> str:
+    return (inspect.getdoc(described) or "").partition("\n")[0].removesuffix(".")

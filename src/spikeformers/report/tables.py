@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from spikeformers.report.layout import bullets, heading, new_table, pairs
 from spikeformers.report.text import bar, count, duration, percent, size
 
 if TYPE_CHECKING:  # results come from rooms that import torch; `list` and `info` must not
@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # results come from rooms that import torch; `list` and `info
 
 def model_list(records: Sequence[Record]) -> RenderableType:
     """One line per model."""
-    table = _table("model", ">parameters", ">T", ">input", "data set")
+    table = new_table("model", ">parameters", ">T", ">input", "data set")
     for record in records:
         table.add_row(
             Text(record.name, "cyan"),
@@ -45,12 +45,12 @@ def model_card(record: Record) -> RenderableType:
         ("licence", record.licence_note),
         ("built by", record.builds),
     ]
-    parts: list[RenderableType] = [Text(record.name, "bold cyan"), _pairs(facts)]
+    parts: list[RenderableType] = [Text(record.name, "bold cyan"), pairs(facts)]
     if record.published:
-        parts += [_heading("Published (paper): the authors' figures, not measured here"), _published(record)]
-    parts += [_heading("Configuration"), _pairs([(word, _word(value)) for word, value in record.config.items()])]
-    parts += _bullets("Notes", record.notes)
-    parts += _bullets("Uncertain: stated by no paper or released code", record.uncertain)
+        parts += [heading("Published (paper): the authors' figures, not measured here"), _published(record)]
+    parts += [heading("Configuration"), pairs([(word, _word(value)) for word, value in record.config.items()])]
+    parts += bullets("Notes", record.notes)
+    parts += bullets("Uncertain: stated by no paper or released code", record.uncertain)
     return Group(*parts)
 
 
@@ -66,7 +66,7 @@ def run_result(result: RunResult, title: str = "Run") -> RenderableType:
         ("time", duration(result.seconds)),
         ("files", str(result.out)),
     ]
-    return Group(_heading(title), _pairs(facts))
+    return Group(heading(title), pairs(facts))
 
 
 def evaluation(result: Evaluation, *, model: str, dataset: str) -> RenderableType:
@@ -77,13 +77,13 @@ def evaluation(result: Evaluation, *, model: str, dataset: str) -> RenderableTyp
         ("accuracy", f"{percent(result.accuracy)}  ({count(result.correct)} of {count(result.samples)})"),
         ("loss", f"{result.loss:.4f}"),
     ]
-    return Group(_heading("Evaluation"), _pairs(facts))
+    return Group(heading("Evaluation"), pairs(facts))
 
 
 def firing(rows: Sequence[Firing], title: str) -> RenderableType:
     """Firing rate of every layer; the longest bar is the highest rate of this table."""
     highest = max((row.rate for row in rows), default=0.0) or 1.0
-    table = _table("layer", ">spikes", ">elements", ">rate", f"0 to {percent(highest, 1)}")
+    table = new_table("layer", ">spikes", ">elements", ">rate", f"0 to {percent(highest, 1)}")
     for row in rows:
         table.add_row(
             Text(row.name),
@@ -92,12 +92,12 @@ def firing(rows: Sequence[Firing], title: str) -> RenderableType:
             percent(row.rate),
             Text(bar(row.rate / highest), "blue"),
         )
-    return Group(_heading(title), table)
+    return Group(heading(title), table)
 
 
 def predictions(rows: Sequence[Prediction]) -> RenderableType:
     """The likeliest classes of each image."""
-    table = _table("image", "class", ">probability", "")
+    table = new_table("image", "class", ">probability", "")
     for row in rows:
         for rank, choice in enumerate(row.choices):
             table.add_row(
@@ -112,7 +112,7 @@ def predictions(rows: Sequence[Prediction]) -> RenderableType:
 
 def comparison(models: Sequence[Portrait], title: str) -> RenderableType:
     """Trained models side by side."""
-    table = _table("model", ">parameters", ">accuracy", ">correct", ">training time")
+    table = new_table("model", ">parameters", ">accuracy", ">correct", ">training time")
     for model in models:
         result = model.evaluation
         table.add_row(
@@ -122,12 +122,12 @@ def comparison(models: Sequence[Portrait], title: str) -> RenderableType:
             f"{count(result.correct)} of {count(result.samples)}",
             duration(model.run.seconds),
         )
-    return Group(_heading(title), table)
+    return Group(heading(title), table)
 
 
 def listing(title: str, rows: Sequence[tuple[str, str]]) -> RenderableType:
     """Commands or files, each with the line that explains it."""
-    return Group(_heading(title), _pairs(rows, style="cyan"))
+    return Group(heading(title), pairs(rows, style="cyan"))
 
 
 def environment(facts: Sequence[Fact]) -> RenderableType:
@@ -141,7 +141,7 @@ def environment(facts: Sequence[Fact]) -> RenderableType:
         grid.add_column()
         for fact in (fact for fact in facts if fact.topic == topic):
             grid.add_row(signs[fact.present], Text(fact.name), Text.assemble(fact.value, (_because(fact), "dim")))
-        parts += [_heading(topic), Padding(grid, (0, 0, 0, 2), expand=False)]
+        parts += [heading(topic), Padding(grid, (0, 0, 0, 2), expand=False)]
     return Group(*parts)
 
 
@@ -155,7 +155,7 @@ def _reference(paper: Paper) -> str:
 
 
 def _published(record: Record) -> RenderableType:
-    table = _table("metric", ">value", ">T", ">image", "source")
+    table = new_table("metric", ">value", ">T", ">image", "source")
     for result in record.published:
         unit = " %" if result.metric.startswith("top-") else ""
         table.add_row(
@@ -166,38 +166,6 @@ def _published(record: Record) -> RenderableType:
             result.source,
         )
     return Padding(table, (0, 0, 0, 2), expand=False)
-
-
-def _table(*headers: str) -> Table:
-    """Return a table without vertical lines; a header that begins with ">" is aligned right."""
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for index, header in enumerate(headers):
-        right = header.startswith(">")
-        table.add_column(
-            Text(header.removeprefix(">")),
-            justify="right" if right else "left",
-            no_wrap=right or index == 0,
-            overflow="fold",
-        )
-    return table
-
-
-def _pairs(rows: Iterable[tuple[str, str]], style: str = "dim") -> RenderableType:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style=style, no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in rows:
-        if value:
-            grid.add_row(Text(name), Text(value))
-    return Padding(grid, (0, 0, 0, 2), expand=False)
-
-
-def _heading(title: str) -> RenderableType:
-    return Text(f"\n{title}", "bold")
-
-
-def _bullets(title: str, lines: Sequence[str]) -> list[RenderableType]:
-    return [_heading(title), _pairs(("•", line) for line in lines)] if lines else []
 
 
 def _word(value: object) -> str:
