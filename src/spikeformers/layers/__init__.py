@@ -1,12 +1,24 @@
-"""The parts papers talk about: neurons, units, tokenizers, attentions, blocks, heads. They know no particular model."""
+"""The parts papers talk about: encoders, neurons, units, tokenizers, attentions, blocks, heads. They know no model."""
 
 from spikeformers.layers.attention import SpikingSelfAttention
 from spikeformers.layers.block import Block, build_blocks
+from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
 from spikeformers.layers.frames import OverFrames
 from spikeformers.layers.head import MeanHead
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.mlp import SpikingMLP
-from spikeformers.layers.neurons import IF, LIF, NEURONS, PLIAF, PLIF, IntegerLIF, Neuron, TernaryLIF, register_neuron
+from spikeformers.layers.neurons import (
+    IF,
+    LIF,
+    NEURONS,
+    PLIAF,
+    PLIF,
+    IntegerLIF,
+    Neuron,
+    ReLU,
+    TernaryLIF,
+    register_neuron,
+)
 from spikeformers.layers.norms import NORMS, register_norm
 from spikeformers.layers.op_spec import DescribesItself, OpSpec
 from spikeformers.layers.pool import MaxPool
@@ -19,6 +31,7 @@ from spikeformers.layers.weighted import Classifier, Conv2d, Linear, MatrixProdu
 
 __all__ = [
     "BINARY",
+    "ENCODERS",
     "IF",
     "LIF",
     "NEURONS",
@@ -32,7 +45,9 @@ __all__ = [
     "Classifier",
     "Conv2d",
     "DescribesItself",
+    "Encoder",
     "IntegerLIF",
+    "IntensityEncoder",
     "Linear",
     "MatrixProduct",
     "MaxPool",
@@ -42,6 +57,7 @@ __all__ = [
     "OpSpec",
     "OverFrames",
     "PatchSplitting",
+    "ReLU",
     "SpikingMLP",
     "SpikingSelfAttention",
     "SpikingTokenizer",
@@ -52,6 +68,7 @@ __all__ = [
     "Vocabulary",
     "build_blocks",
     "integers",
+    "register_encoder",
     "register_neuron",
     "register_norm",
 ]

@@ -118,6 +118,22 @@ class IntegerLIF(LIF):
         self.values = integers(levels)
 
 
+class ReLU(Neuron):
+    """No spiking neuron but max(0, x), the same at every time step; it ignores the spiking words.
+
+    With it a model is an ordinary network of the same shape: a teacher to distil a spiking one from.
+    """
+
+    values = REAL
+
+    def __init__(self, **words: Any) -> None:
+        super().__init__()
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """[T, ...] -> [T, ...]; there is nothing to remember."""
+        return torch.relu(x)
+
+
 NEURONS: dict[str, type[Neuron]] = {
     "lif": LIF,
     "if": IF,
@@ -125,6 +141,7 @@ NEURONS: dict[str, type[Neuron]] = {
     "pliaf": PLIAF,
     "ternary": TernaryLIF,
     "integer": IntegerLIF,
+    "relu": ReLU,
 }
 
 

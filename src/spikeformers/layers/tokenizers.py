@@ -58,10 +58,18 @@ class PatchSplitting(Tokenizer):
         pooling: four digits; a stage with a 1 halves the map.
         pool_before_neuron: pool the real pre-activations in place of the spikes (CML, Zhou et al. 2024).
         vocabulary: neuron and norm.
+        inputs: declared values of the input.
     """
 
     def __init__(
-        self, in_channels: int, dim: int, *, pooling: str, pool_before_neuron: bool, vocabulary: Vocabulary
+        self,
+        in_channels: int,
+        dim: int,
+        *,
+        pooling: str,
+        pool_before_neuron: bool,
+        vocabulary: Vocabulary,
+        inputs: Values = REAL,
     ) -> None:
         super().__init__()
         widths = [in_channels, dim // 8, dim // 4, dim // 2, dim]
@@ -69,7 +77,7 @@ class PatchSplitting(Tokenizer):
         self.stages = nn.ModuleList()
         for i, pooled in enumerate(pooling):
             parts: dict[str, nn.Module] = {
-                "conv": Conv2d(widths[i], widths[i + 1], inputs=spikes if i else REAL),
+                "conv": Conv2d(widths[i], widths[i + 1], inputs=spikes if i else inputs),
                 "norm": vocabulary.build_norm(widths[i + 1]),
                 "neuron": vocabulary.build_neuron(),
             }
@@ -103,11 +111,18 @@ class SpikingTokenizer(Tokenizer):
     """
 
     def __init__(
-        self, in_channels: int, dim: int, *, pooling: str, pool_before_neuron: bool, vocabulary: Vocabulary
+        self,
+        in_channels: int,
+        dim: int,
+        *,
+        pooling: str,
+        pool_before_neuron: bool,
+        vocabulary: Vocabulary,
+        inputs: Values = REAL,
     ) -> None:
         super().__init__()
         widths = [dim // 8, dim // 4, dim // 2, dim, dim]
-        first = Unit(conv=Conv2d(in_channels, widths[0], inputs=REAL), norm=vocabulary.build_norm(widths[0]))
+        first = Unit(conv=Conv2d(in_channels, widths[0], inputs=inputs), norm=vocabulary.build_norm(widths[0]))
         self.stages = nn.ModuleList([first])
         for i, pooled in enumerate(pooling):
             activation: list[tuple[str, nn.Module]] = [("neuron", vocabulary.build_neuron())]

@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from spikeformers.errors import InputError
-from spikeformers.layers import Memory, Neuron
+from spikeformers.errors import ConfigError, InputError
+from spikeformers.layers import Block, Memory, Neuron
+from spikeformers.layers.encoders import build_encoder
 from spikeformers.models.config import ModelConfig
 
 
@@ -50,10 +51,32 @@ class SpikingModel(nn.Module, ABC):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.encoder = build_encoder(config.encoder)
         self.name: str | None = None
         self.builds = f"{type(self).__module__}:{type(self).__qualname__}"
         self.system: str | None = None
         self.variant: str | None = None
+
+    @property
+    def recompute_blocks(self) -> bool:
+        """Gradient checkpointing: a training pass keeps of each block its input only, and computes the rest again.
+
+        Less memory for one more forward pass through the blocks; outputs, gradients and running statistics are the
+        same. No config word: it is not kept in checkpoints. Forward hooks inside a block run again in the backward
+        pass.
+
+        Raises:
+            ConfigError: on setting it, the model has no block.
+        """
+        return any(block.recompute for block in self.modules() if isinstance(block, Block))
+
+    @recompute_blocks.setter
+    def recompute_blocks(self, value: bool) -> None:
+        blocks = [block for block in self.modules() if isinstance(block, Block)]
+        if not blocks:
+            raise ConfigError(f"{type(self).__name__} has no spikeformers.layers.Block that could be recomputed.")
+        for block in blocks:
+            block.recompute = value
 
     @classmethod
     def from_words(cls, words: Mapping[str, Any]) -> Self:
@@ -73,14 +96,15 @@ class SpikingModel(nn.Module, ABC):
         """Logits of a batch.
 
         Args:
-            x: static images [B, C, H, W], repeated over `config.time_steps` (direct encoding), or event frames or video
-                [B, T, C, H, W]; floating point, H and W multiples of the stride.
+            x: static images [B, C, H, W], which the encoder turns into `config.time_steps` frames, or event frames or
+                video [B, T, C, H, W], which it does not see; floating point, H and W multiples of the stride.
 
         Returns:
             Logits [B, K].
 
         Raises:
-            InputError: wrong rank, channels, size or type, or a value that is not a number.
+            InputError: wrong rank, channels, size or type, a value that is not a number, or one the encoder cannot
+                take.
         """
         logits: Tensor = self.head(self.forward_features(x))
         return logits
@@ -96,11 +120,31 @@ class SpikingModel(nn.Module, ABC):
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The last map before the head [T, B, C, H/s, W/s]."""
-        return self._features(self._encode(x), None)
+        return self._features(self.encode(x), None)
 
     def forward_pyramid(self, x: Tensor) -> dict[int, Tensor]:
         """The deepest map of each true stride, {stride: [T, B, C_s, H/s, W/s]}, finest first."""
-        return self._pyramid(self._encode(x), None)
+        return self._pyramid(self.encode(x), None)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """The frames the model computes on, time first.
+
+        Args:
+            x: static images [B, C, H, W], encoded as the config word `encoder` says, or frames [B, T, C, H, W], which
+                are frames already.
+
+        Returns:
+            [T, B, C, H, W], channels innermost in memory; `step` takes one of the T after another.
+
+        Raises:
+            InputError: as `forward`.
+        """
+        self._check(x)
+        x = self.encoder(x, self.config.time_steps) if x.dim() == 4 else x.transpose(0, 1)
+        T, B = x.shape[:2]
+        # Convolutions, norms and pools keep this form, and tokens become rows of a matrix without a copy.
+        frames = x.reshape(T * B, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
+        return frames.view(T, B, *frames.shape[1:])
 
     def initial_state(self, batch: int) -> State:
         """The state of B samples at rest.
@@ -115,8 +159,11 @@ class SpikingModel(nn.Module, ABC):
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """Run one time step.
 
+        Event frames come as they are; a static image comes through its encoder, `for x_t in model.encode(x)` (with
+        direct encoding every x_t is the image itself). Frames are not encoded again.
+
         Args:
-            x_t: one image or event frame of each sample [B, C, H, W].
+            x_t: one frame of each sample [B, C, H, W].
             state: of `initial_state(B)` or of the step before; it is not changed.
 
         Returns:
@@ -139,7 +186,7 @@ class SpikingModel(nn.Module, ABC):
                 raise InputError(f"the state belongs to another model: this one has no {name!r}.")
             before[modules[name], word] = tensor
         memory = Memory(before)
-        logits = self._steps(self._features(self._encode(x_t.unsqueeze(1)), memory))[0]
+        logits = self._steps(self._features(self.encode(x_t.unsqueeze(1)), memory))[0]
         names = {module: name for name, module in modules.items()}
         after = {f"{names[module]}.{word}": tensor for (module, word), tensor in memory.after.items()}
         return logits, State(state.batch, after)
@@ -157,16 +204,6 @@ class SpikingModel(nn.Module, ABC):
     def _steps(self, features: Tensor) -> Tensor:
         logits: Tensor = self.head.steps(features)  # type: ignore[operator]
         return logits
-
-    def _encode(self, x: Tensor) -> Tensor:
-        """[B, C, H, W] or [B, T, C, H, W] -> [T, B, C, H, W], channels innermost in memory."""
-        self._check(x)
-        x = x.unsqueeze(1).expand(-1, self.config.time_steps, -1, -1, -1) if x.dim() == 4 else x
-        x = x.transpose(0, 1)
-        T, B = x.shape[:2]
-        # Convolutions, norms and pools keep this form, and tokens become rows of a matrix without a copy.
-        frames = x.reshape(T * B, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
-        return frames.view(T, B, *frames.shape[1:])
 
     def _check(self, x: Tensor) -> None:
         c = self.config

@@ -23,6 +23,7 @@ class ModelConfig:
         num_classes: classes K.
         image_size: height and width the model is meant for; others of the right divisibility work too.
         time_steps: T for static images; an event batch brings its own.
+        encoder: registered word; how a static image becomes T frames.
         neuron, norm: registered words.
         tau, v_threshold, v_reset, decay_input, detach_reset: of the neurons (see `ops.Dynamics`).
         surrogate, surrogate_alpha: surrogate gradient and its parameter (None: its default).
@@ -32,6 +33,7 @@ class ModelConfig:
     num_classes: int = 10
     image_size: tuple[int, int] = (32, 32)
     time_steps: int = 4
+    encoder: str = "direct"
     neuron: str = "lif"
     norm: str = "batch_norm"
     tau: float = 2.0

@@ -26,6 +26,8 @@ class TrunkConfig(ModelConfig):
         attention_v_threshold: threshold of the neuron behind that product.
         pooling: one digit for each of four tokenizer stages, 1 where a max-pool halves the map.
         pool_before_neuron: pool real pre-activations in place of spikes (CML).
+        drop_path: stochastic depth in training: the probability with which a sample loses a branch of the last block,
+            growing linearly from 0 in the first one.
     """
 
     dim: int = 384
@@ -36,6 +38,7 @@ class TrunkConfig(ModelConfig):
     attention_v_threshold: float = 0.5
     pooling: str = "0011"
     pool_before_neuron: bool = False
+    drop_path: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +49,7 @@ class TrunkConfig(ModelConfig):
         for word in ("mlp_ratio", "attention_scale", "attention_v_threshold"):
             value = getattr(self, word)
             require(0 < value < math.inf, f"{word} must be a positive number, got {value}.")
+        require(0 <= self.drop_path < 1, f"drop_path must be from 0 to below 1, got {self.drop_path}.")
         hidden = self.dim * self.mlp_ratio
         require(1 <= hidden < 2**31, f"mlp_ratio {self.mlp_ratio} gives the MLP {hidden:g} channels.")
         require(
@@ -86,6 +90,7 @@ class TrunkModel(SpikingModel):
             pooling=config.pooling,
             pool_before_neuron=config.pool_before_neuron,
             vocabulary=vocabulary,
+            inputs=self.encoder.values,
         )
         self.blocks = build_blocks(
             config.depth,
@@ -99,6 +104,7 @@ class TrunkModel(SpikingModel):
             spike_first=spike_first,
             qkv_bias=qkv_bias,
             init=init,
+            drop_path=config.drop_path,
         )
         self.head = MeanHead(config.dim, config.num_classes)
 
