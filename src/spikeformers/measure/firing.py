@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from spikeformers.catalog import official
 from spikeformers.layers import BINARY, Neuron, Values
+from spikeformers.measure.observe import observe, spike_counts
 from spikeformers.models import SpikingModel
 
 
@@ -44,7 +44,6 @@ class Firing:
         return {**asdict(self), "rate": self.rate}
 
 
-@torch.no_grad()
 def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
     """Run a model once and count what each neuron layer emits, in order of execution.
 
@@ -58,36 +57,23 @@ def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
     theirs = official.names(model.system, model.variant, getattr(model.config, "depth", 0))
     rows: list[Firing] = []
 
-    def watch(name: str) -> Callable[[Neuron, tuple[Tensor, ...], Tensor], None]:
-        def record(neuron: Neuron, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            resets = neuron.reset_spikes(inputs[0])
-            rows.append(
-                Firing(
-                    name=name,
-                    official_name=theirs.get(name),
-                    spikes=_total(output, neuron.values),
-                    elements=output.numel(),
-                    reset_spikes=None if resets is None else int(_total(resets, BINARY)),
-                )
+    def record(name: str, neuron: Neuron, current: Tensor, output: Tensor) -> None:
+        resets = neuron.reset_spikes(current)
+        rows.append(
+            Firing(
+                name=name,
+                official_name=theirs.get(name),
+                spikes=_total(output, neuron.values),
+                elements=output.numel(),
+                reset_spikes=None if resets is None else int(_total(resets, BINARY)),
             )
+        )
 
-        return record
-
-    # In training mode a forward pass moves the running statistics; looking must not.
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()] if model.training else []
-    handles = [neuron.register_forward_hook(watch(name)) for name, neuron in model.named_neurons()]
-    try:
-        model(x)
-    finally:
-        for handle in handles:
-            handle.remove()
-        for buffer, value in before:
-            buffer.copy_(value)
+    observe(model, x, record)
     return rows
 
 
 def _total(output: Tensor, values: Values) -> int | float:
     if values.kind == "real":
         return float(output.double().sum())
-    # A float32 sum rounds above 2^24; integers are summed as integers, before their scale.
-    return int((output / values.scale).round().long().abs().sum())
+    return int(spike_counts(output, values).sum(dtype=torch.int64))

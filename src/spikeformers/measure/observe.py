@@ -1,0 +1,50 @@
+"""Looking at every neuron layer during one forward pass, and leaving no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from spikeformers.layers import Neuron, Values
+from spikeformers.models import SpikingModel
+
+Look = Callable[[str, Neuron, Tensor, Tensor], None]
+
+
+@torch.no_grad()
+def observe(model: SpikingModel, x: Tensor, look: Look) -> None:
+    """Run a model once and show each call of a neuron layer to `look`, in order of execution.
+
+    Args:
+        model: in the mode it is meant to be observed in; its mode, weights and buffers are left as they are.
+        x: what the model takes, [B, C, H, W] or [B, T, C, H, W].
+        look: called with the layer's name, the layer, its input [T, ...] and its output [T, ...].
+    """
+
+    def hook(name: str) -> Callable[[Neuron, tuple[Tensor, ...], Tensor], None]:
+        def called(neuron: Neuron, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            look(name, neuron, inputs[0], output)
+
+        return called
+
+    # In training mode a forward pass moves the running statistics; looking must not.
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()] if model.training else []
+    handles = [neuron.register_forward_hook(hook(name)) for name, neuron in model.named_neurons()]
+    try:
+        model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+        for buffer, value in before:
+            buffer.copy_(value)
+
+
+def spike_counts(output: Tensor, values: Values) -> Tensor:
+    """The spikes behind each output of a neuron, a spike of either sign as one: whole numbers in the output's dtype.
+
+    Integers are taken before their scale. Sum them as int64: a float32 sum rounds above 2^24.
+    """
+    whole = output if values.scale == 1 else (output / values.scale).round()
+    return whole.abs() if values.signed else whole
