@@ -5,39 +5,64 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from spikeformers.train.recipe import ScheduleWords
-
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Linear warm-up, then half a cosine; the cosine starts where the warm-up ends.
+    """Linear warm-up, a cosine down, then a cooldown at the lowest rate.
 
-    With W warm-up steps of S in all, peak p, warm-up start w and minimum m, step s = 0 .. S-1 has the rate
+    Time t is counted in updates, or in whole epochs with `per_epoch`. With a warm-up of W and a cosine that ends at E,
+    peak p, warm-up start w and minimum m the rate is
 
-        w + (p - w) s / W                                     s < W
-        m + (p - m) (1 + cos(pi (s - W) / (S - W))) / 2       s >= W
+        w + (p - w) t / W                                     t < W
+        m + (p - m) (1 + cos(pi (t - W) / (E - W))) / 2       W <= t < E, the warm-up as a prefix
+        m + (p - m) (1 + cos(pi t / E)) / 2                   W <= t < E, otherwise
+        m                                                     E <= t
+
+    Per epoch and without a prefix this is timm's cosine schedule, which the scripts of Spikformer, Spikingformer and
+    Spike-driven Transformer step once per epoch: the rate jumps down where the warm-up ends. Per update and with a
+    prefix it is the half-cosine of QKFormer's and Meta-SpikeFormer's ImageNet scripts.
+
+    Args:
+        peak: rate at the end of the warm-up.
+        warmup_lr: rate of the first update, where there is a warm-up.
+        min_lr: rate at the end of the cosine and of the cooldown.
+        epochs: epochs until the cosine ends, the warm-up included.
+        warmup_epochs: length of the warm-up; per update it is rounded to whole updates.
+        cooldown_epochs: epochs after the cosine.
+        steps_per_epoch: updates per epoch.
+        per_epoch: the rate moves with every epoch, not with every update.
+        warmup_is_prefix: the cosine starts where the warm-up ends; otherwise it started together with it.
     """
 
     peak: float
     warmup_lr: float
     min_lr: float
-    warmup_steps: int
-    total_steps: int
+    epochs: int
+    warmup_epochs: float
+    cooldown_epochs: int
+    steps_per_epoch: int
+    per_epoch: bool
+    warmup_is_prefix: bool
 
-    @classmethod
-    def of(cls, words: ScheduleWords, *, peak: float, steps_per_epoch: int) -> Schedule:
-        """Return the schedule of a recipe's words, counted in steps."""
-        return cls(
-            peak=peak,
-            warmup_lr=words.warmup_lr,
-            min_lr=words.min_lr,
-            warmup_steps=round(words.warmup_epochs * steps_per_epoch),
-            total_steps=words.epochs * steps_per_epoch,
-        )
+    @property
+    def total_epochs(self) -> int:
+        """Epochs of the whole run, the cooldown included."""
+        return self.epochs + self.cooldown_epochs
+
+    @property
+    def total_steps(self) -> int:
+        """Updates of the whole run, the cooldown included."""
+        return self.total_epochs * self.steps_per_epoch
 
     def rate(self, step: int) -> float:
         """Return the learning rate of the update number `step`, counted from 0."""
-        if step < self.warmup_steps:
-            return self.warmup_lr + (self.peak - self.warmup_lr) * step / self.warmup_steps
-        done = (step - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)
+        time: int = step // self.steps_per_epoch if self.per_epoch else step
+        warmup = self.warmup_epochs if self.per_epoch else round(self.warmup_epochs * self.steps_per_epoch)
+        end = self.epochs if self.per_epoch else self.epochs * self.steps_per_epoch
+        if time < warmup:
+            return self.warmup_lr + (self.peak - self.warmup_lr) * time / warmup
+        if time >= end:
+            return self.min_lr
+        start = warmup if self.warmup_is_prefix else 0
+        done = (time - start) / (end - start)
         return self.min_lr + 0.5 * (self.peak - self.min_lr) * (1.0 + math.cos(math.pi * done))

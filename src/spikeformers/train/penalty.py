@@ -1,0 +1,183 @@
+"""Penalties on firing and on operations, differentiable through the spikes."""
+
+from __future__ import annotations
+
+from functools import cache
+from math import prod
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.hooks import RemovableHandle
+
+from spikeformers.errors import ConfigError
+from spikeformers.layers import DescribesItself, Neuron, OpSpec, Values
+from spikeformers.models import SpikingModel
+
+
+class SpikePenalty:
+    """What a forward pass costs in spikes, as a term of the loss.
+
+        with penalty:
+            logits = model(x)
+        loss = cross_entropy(logits, y) + penalty.loss()
+
+    The rate term is rate_weight mean_l max(0, r_l - rate_target)^2 over the neuron layers l, where the firing rate r_l
+    is the mean output of the layer per neuron and time step: the squared upper bound on a population's activity of
+    Zenke & Vogels, "The Remarkable Robustness of Surrogate Gradient Learning for Instilling Complex Function in Spiking
+    Neural Networks", Neural Computation 33 (2021), with rates in place of spike counts.
+
+    The operation term is operations_weight times the operations that have something to do, as a share of the dense
+    ones: inputs other than 0, each times the number of products it enters, over every operation that describes itself.
+    This follows the spiking synaptic penalty (p = 1) of Suetake et al., arXiv:2302.01500. Real inputs, such as images,
+    count whole; products of two activations count where both are other than 0.
+
+    Args:
+        model: its neurons and operations are watched inside the `with` block, and only there, until `loss`.
+        rate_weight, operations_weight: weights of the two terms; 0 leaves a term out, and its layers alone.
+        rate_target: firing rate that costs nothing.
+
+    Raises:
+        ConfigError: a rate is to be penalised in a model without spiking neurons.
+    """
+
+    def __init__(
+        self,
+        model: SpikingModel,
+        *,
+        rate_weight: float = 0.0,
+        rate_target: float = 0.0,
+        operations_weight: float = 0.0,
+    ) -> None:
+        self.rate_weight, self.rate_target, self.operations_weight = rate_weight, rate_target, operations_weight
+        self._neurons = [neuron for _, neuron in model.named_neurons()] if rate_weight else []
+        self._operations: list[nn.Module] = []
+        if operations_weight:
+            self._operations += [module for module in model.modules() if isinstance(module, DescribesItself)]
+        if rate_weight and not self._neurons:
+            raise ConfigError(
+                "The model has no spiking neurons whose firing rate could be penalised; drop rate_weight."
+            )
+        self._handles: list[RemovableHandle] = []
+        self._rates: list[Tensor] = []
+        self._counts: list[tuple[Tensor, int]] = []
+
+    def __enter__(self) -> Self:
+        self._unhook()
+        self._forget()
+        self._handles = [neuron.register_forward_hook(self._see_neuron) for neuron in self._neurons]
+        self._handles += [operation.register_forward_hook(self._see_operation) for operation in self._operations]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._unhook()
+        if kind is not None:
+            self._forget()
+
+    def loss(self) -> Tensor:
+        """Return the penalty of what ran inside the block, a scalar.
+
+        Nothing is watched or held from here on but by the scalar itself.
+
+        Raises:
+            RuntimeError: nothing ran inside the block.
+        """
+        if (self._neurons and not self._rates) or (self._operations and not self._counts):
+            raise RuntimeError("no forward pass to penalise: run the model inside `with penalty:`")
+        total = torch.zeros(())
+        if self._rates:
+            excess = (torch.stack(self._rates) - self.rate_target).relu()
+            total = total + self.rate_weight * excess.square().mean()
+        if self._counts:
+            done = torch.stack([done for done, _ in self._counts]).sum()
+            total = total + self.operations_weight * done / sum(dense for _, dense in self._counts)
+        self._unhook()
+        self._forget()
+        return total
+
+    def _see_neuron(self, neuron: Neuron, inputs: tuple[Any, ...], output: Tensor) -> None:
+        with _kept():
+            values = neuron.values
+            sizes = output.abs() if values.signed else output
+            self._rates.append(sizes.mean(dtype=_sum_type(sizes)) / values.scale)
+
+    def _see_operation(self, operation: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        assert isinstance(operation, DescribesItself)
+        spec = operation.op_spec()
+        with _kept():
+            active = [_active(x, values) for x, values in zip(inputs, spec.inputs, strict=True)]
+            count = _count_product(*active) if spec.kind == "product" else _count_weighted(active[0], spec)
+        self._counts.append(count)
+
+    def _unhook(self) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _forget(self) -> None:
+        self._rates, self._counts = [], []
+
+
+def _kept() -> saved_tensors_hooks:
+    """Keep what the backward pass of the counting needs.
+
+    Inside a part that is computed again in the backward pass (torch.utils.checkpoint) everything saved is thrown away
+    and expected back in the same order from the second computation, in which nobody counts any more.
+    """
+    return saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor)
+
+
+def _active(x: Tensor, values: Values) -> Tensor:
+    """1 where x is not 0, else 0; the gradient is that of |x|, and 0 where an integer is above 1.
+
+    Real values count as 1, whatever they are.
+    """
+    if values.kind == "real":
+        return x.new_ones(()).expand_as(x)
+    sizes = (x.abs() if values.signed else x) / values.scale
+    return sizes.clamp(max=1) if values.kind == "integer" else sizes
+
+
+def _count_weighted(active: Tensor, spec: OpSpec) -> tuple[Tensor, int]:
+    """Operations that active inputs start, and those of a dense input; zeros of the padding are no inputs."""
+    assert spec.weight_shape is not None
+    outputs, kernel = spec.weight_shape[0] // spec.groups, spec.weight_shape[2:]
+    if spec.kind == "linear":
+        return active.sum(dtype=_sum_type(active)) * outputs, active.numel() * outputs
+    sizes = tuple(active.shape[-len(kernel) :])
+    reads = _reads(sizes, kernel, spec.stride, spec.padding, spec.dilation) * outputs
+    positions = active.sum(tuple(range(active.dim() - len(kernel))), dtype=_sum_type(active))
+    return (positions * reads.to(positions)).sum(), int(reads.sum()) * (active.numel() // prod(sizes))
+
+
+def _count_product(left: Tensor, right: Tensor) -> tuple[Tensor, int]:
+    """Pairs of active elements that [..., I, J] times [..., J, K] multiplies, and all pairs."""
+    columns, rows = left.sum(-2, dtype=_sum_type(left)), right.sum(-1, dtype=_sum_type(right))  # [..., J]
+    pairs = columns * rows
+    return pairs.sum(), pairs.numel() * left.shape[-2] * right.shape[-1]
+
+
+@cache
+def _reads(
+    sizes: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> Tensor:
+    """How often one filter of a convolution reads each position of its input, [*sizes]."""
+    reads = torch.ones((), dtype=torch.int64)
+    for size, taps, step, pad, gap in zip(sizes, kernel, stride, padding, dilation, strict=True):
+        starts = torch.arange(-pad, size + pad - gap * (taps - 1), step)
+        positions = (starts[:, None] + gap * torch.arange(taps)).flatten()
+        inside = positions[(positions >= 0) & (positions < size)]
+        reads = reads[..., None] * torch.bincount(inside, minlength=size)
+    return reads
+
+
+def _sum_type(x: Tensor) -> torch.dtype:
+    return torch.promote_types(x.dtype, torch.float32)
