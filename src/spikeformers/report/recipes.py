@@ -23,6 +23,6 @@ def recipe_list(recipes: Sequence[Recipe]) -> RenderableType:
             recipe.dataset,
             recipe.model.name or "from --init",
             str(recipe.schedule.total_epochs),
-            f"{recipe.paper.accuracy:.2f} %" if recipe.paper else "",
+            f"{recipe.paper.accuracy} %" if recipe.paper else "",
         )
     return table
