@@ -1,108 +1,125 @@
-"""Labelled uint8 images as normalised float batches."""
+"""Labelled pictures as batches for a model, in an order that depends on seed and epoch only.
+
+Nothing is carried from batch to batch: order and augmentation of batch b of epoch e come from streams of their own.
+So any number of worker processes gives the same batches, and an interrupted epoch can go on at any of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from spikeformers.data.augment import Augment
-from spikeformers.data.dataset import Images
-from spikeformers.errors import ConfigError, DataError
+from spikeformers.data.sources import Pictures, Source
+from spikeformers.data.streams import stream
+from spikeformers.errors import ConfigError
+
+PREFETCH = 4  # batches each worker process prepares ahead
 
 
-def batches(
-    images: Images,
-    *,
-    batch_size: int,
-    mean: Sequence[float],
-    std: Sequence[float],
-    shuffle: bool = False,
-    generator: torch.Generator | None = None,
-    augment: Augment | None = None,
-    drop_last: bool = False,
-) -> Batches:
-    """Return an iterable over batches `(x, y)`: x float32 `[B, C, H, W]` normalised, y int64 `[B]`.
+@dataclass(frozen=True)
+class Batch:
+    """What a model is fed at once.
 
-    Every iteration is one epoch. The order and the augmentation come from `generator` alone, so equal
-    generator states give equal epochs; the generator moves on as the epoch does.
-
-    Args:
-        mean, std: per channel, for pixels scaled to 0..1.
-        shuffle: draw a new order for every epoch, instead of the stored one.
-        generator: source of all randomness; needed with `shuffle` or `augment`.
-        augment: called with uint8 images `[B, C, H, W]` and the generator, before normalisation.
-        drop_last: leave out a last batch of fewer than `batch_size` images.
-
-    Raises:
-        ConfigError: a batch size below 1, or one that leaves no batch.
-        DataError: mean or std do not fit the channels of the images.
+    Attributes:
+        x: float32 inputs `[B, C, H, W]` or `[B, T, C, H, W]`.
+        targets: int64 labels `[B]`, or float32 shares of the classes `[B, K]` where samples are mixed.
+        unreadable: pictures that could not be read and were replaced by others.
     """
-    return Batches(images, batch_size, tuple(mean), tuple(std), shuffle, generator, augment, drop_last)
 
-
-@dataclass(frozen=True, eq=False)
-class Batches:
-    """Epochs over labelled images; see `batches`."""
-
-    images: Images
-    batch_size: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    shuffle: bool
-    generator: torch.Generator | None
-    augment: Augment | None
-    drop_last: bool
-
-    def __post_init__(self) -> None:
-        _check_channels(self.images.images, self.mean, self.std)
-        if self.batch_size < 1:
-            raise ConfigError(f"batch_size is {self.batch_size}; it must be 1 or more.")
-        if self.drop_last and len(self.images) < self.batch_size:
-            raise ConfigError(
-                f"batch_size {self.batch_size} with drop_last leaves no batch of {len(self.images)} images. "
-                "Take a smaller batch_size, or keep the last batch."
-            )
-        if (self.shuffle or self.augment) and self.generator is None:
-            raise ValueError("shuffle and augment draw random numbers: pass a torch.Generator")
+    x: Tensor
+    targets: Tensor
+    unreadable: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        whole, rest = divmod(len(self.images), self.batch_size)
-        return whole + bool(rest and not self.drop_last)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        pixels, labels = self.images.images, self.images.labels
-        order = torch.randperm(len(labels), generator=self.generator) if self.shuffle else None
-        for number in range(len(self)):
-            span = slice(number * self.batch_size, (number + 1) * self.batch_size)
-            chosen = span if order is None else order[span]
-            x = pixels[chosen]
-            if self.augment is not None and self.generator is not None:
-                x = self.augment(x, self.generator)
-            yield normalise(x, self.mean, self.std), labels[chosen]
+        return len(self.targets)
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Return `(images / 255 - mean) / std` per channel as a new float32 tensor.
+class Prepare(Protocol):
+    """From pictures to a model's input; must be picklable for worker processes."""
 
-    Args:
-        images: `[B, C, H, W]`, 0..255, uint8 or float.
-        mean, std: one number per channel.
+    def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+        """Return inputs and targets; every random choice comes from the generator."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batches:
+    """Epochs of batches over a source.
+
+    Attributes:
+        prepare: makes inputs and targets of the pictures of one batch.
+        seed: decides order and augmentation; None keeps the source's order.
+        keep_last: whether a last batch that is not full is kept. The only batch always is.
+        workers: processes that prepare batches ahead; 0 prepares each when it is asked for.
 
     Raises:
-        DataError: not as many means or standard deviations as channels.
+        ConfigError: a batch size below 1, or fewer workers than 0.
     """
-    _check_channels(images, mean, std)
-    centre = torch.tensor(mean, device=images.device).view(-1, 1, 1)
-    spread = torch.tensor(std, device=images.device).view(-1, 1, 1)
-    return torch.addcmul(-centre / spread, images.float(), 1 / (255 * spread))
 
+    source: Source
+    batch_size: int
+    prepare: Prepare
+    seed: int | None = None
+    keep_last: bool = True
+    workers: int = 0
 
-def _check_channels(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> None:
-    if not len(mean) == len(std) == images.shape[1]:
-        raise DataError(
-            f"The images have {images.shape[1]} channel(s), but {len(mean)} means and {len(std)} standard "
-            "deviations were given. Give one of each per channel."
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigError(f"batch_size is {self.batch_size}; it must be 1 or more.")
+        if self.workers < 0:
+            raise ConfigError(f"The number of workers is {self.workers}; it must be 0 or more.")
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        whole, rest = divmod(len(self.source), self.batch_size)
+        return whole + bool(rest and (self.keep_last or not whole))
+
+    def epoch(self, number: int = 0, *, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of one epoch from batch `start` on."""
+        epoch = _Epoch(self, number)
+        if not self.workers:
+            return (epoch[index] for index in range(start, len(self)))
+        return iter(
+            DataLoader(
+                epoch,
+                batch_size=None,
+                sampler=range(start, len(self)),
+                num_workers=self.workers,
+                prefetch_factor=PREFETCH,
+                worker_init_fn=_leave_stopping_to_the_parent,
+                # Without one of its own it draws a seed from the global generator, which then knows about workers.
+                generator=torch.Generator(),
+            )
         )
+
+
+class _Epoch(Dataset[Batch]):
+    """The batches of one epoch by number."""
+
+    def __init__(self, batches: Batches, number: int) -> None:
+        self.batches, self.number = batches, number
+        count, seed = len(batches.source), batches.seed
+        self.order = (
+            torch.arange(count)
+            if seed is None
+            else torch.randperm(count, generator=stream(seed, f"order of epoch {number}"))
+        )
+
+    def __getitem__(self, index: int) -> Batch:
+        batches = self.batches
+        chosen = self.order[index * batches.batch_size : (index + 1) * batches.batch_size]
+        generator = stream(batches.seed or 0, f"augmentation of batch {index} of epoch {self.number}")
+        pictures = batches.source.read(chosen, generator)
+        x, targets = batches.prepare(pictures, generator, self.number)
+        return Batch(x, targets, pictures.unreadable)
+
+
+def _leave_stopping_to_the_parent(worker: int) -> None:
+    # Ctrl-C reaches every process of the terminal; the parent ends its workers once it has saved the run.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

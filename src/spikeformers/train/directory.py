@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import Any
+from typing import Any, TypeVar
 
-from spikeformers.errors import DataError
+from spikeformers.errors import CheckpointError, DataError
 from spikeformers.files import atomic_write
 from spikeformers.train.errors import TrainingError
-from spikeformers.train.result import EpochLog
+from spikeformers.train.lock import locked
+from spikeformers.train.recipe import Recipe, differences
+from spikeformers.train.result import EpochLog, EpochTime
+from spikeformers.train.vault import prune, read_state, state_file, state_files, write_state
+
+Line = TypeVar("Line", EpochLog, EpochTime)
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """The newest readable state of an unfinished run, and which newer ones could not be read."""
+
+    state: dict[str, Any]
+    damaged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """Where a run keeps its recipe, log, checkpoints and result."""
+    """Where a run keeps its recipe, log, checkpoints and result.
+
+    The newest `state-*.bin` decides where an unfinished run goes on. It is put in place after all other files of its
+    epoch, so whatever it is missing is made again from it, with the same bytes.
+    """
 
     path: Path
 
     @property
     def recipe(self) -> Path:
-        """The recipe as it was run, overrides included; `load_recipe` reads it."""
+        """The recipe as it is run, overrides included; `load_recipe` reads it."""
         return self.path / "recipe.json"
 
     @property
@@ -33,13 +51,18 @@ class RunDirectory:
         return self.path / "log.jsonl"
 
     @property
+    def times(self) -> Path:
+        """How long each epoch took, and the one that was going on when the last state was saved."""
+        return self.path / "times.jsonl"
+
+    @property
     def last(self) -> Path:
         """Checkpoint of the last completed epoch."""
         return self.path / "last.safetensors"
 
     @property
     def best(self) -> Path:
-        """Checkpoint of the epoch with the best test accuracy."""
+        """Checkpoint of the epoch with the best accuracy on the eval part."""
         return self.path / "best.safetensors"
 
     @property
@@ -47,28 +70,72 @@ class RunDirectory:
         """Written once, when the run is complete."""
         return self.path / "result.json"
 
-    def claim(self, *, overwrite: bool) -> None:
-        """Create the directory and see that it can be written; where it holds a run, refuse unless `overwrite`.
+    @property
+    def diverged(self) -> Path:
+        """Where a run that diverged leaves the batch and the weights that show it."""
+        return self.path / "diverged"
 
-        Nothing is removed: a former run stays whole until `replacing` has something to put in its place.
-
-        Raises:
-            TrainingError: the directory holds a run, is a file, or cannot be written.
-        """
-        former = [file.name for file in (self.result, self.best, self.last, self.log, self.recipe) if file.exists()]
-        if former and not overwrite:
-            raise TrainingError(
-                f"{self.path} already holds a run ({', '.join(former)}). Choose another directory, or replace that run "
-                f"with --overwrite (in Python: overwrite=True)."
-            )
-        make_directory(self.path)
+    def state(self, step: int) -> Path:
+        """Everything that is needed to go on after `step` updates."""
+        return state_file(self.path, step)
 
     @contextmanager
-    def replacing(self) -> Iterator[RunDirectory]:
+    def held(self) -> Iterator[None]:
+        """Create the directory, see that it can be written, and keep other runs out of it for the block.
+
+        What a killed run left half-written is swept up; its complete files are not touched.
+
+        Raises:
+            TrainingError: the directory is a file, cannot be written, or another run is writing to it.
+        """
+        make_directory(self.path)
+        with ExitStack() as held:
+            with saving(self.path):
+                held.enter_context(locked(self.path / ".lock"))
+                for folder in self.path.glob(".saving-*"):
+                    shutil.rmtree(folder, ignore_errors=True)
+                for file in self.path.glob(".result.json.*.part"):
+                    file.unlink(missing_ok=True)
+            yield
+
+    def unfinished(self, recipe: Recipe) -> Unfinished | None:
+        """Return where an unfinished run of this recipe goes on; None where there is nothing to go on from.
+
+        Raises:
+            TrainingError: the directory holds a finished run, one of another recipe, or one without a readable state.
+        """
+        files = [file.name for file in self._files() if file.exists()]
+        if not files:
+            return None
+        if self.result.exists() or not self.recipe.exists():
+            what = "a finished run" if self.result.exists() else "files of a run"
+            raise TrainingError(f"{self.path} already holds {what} ({', '.join(files)}). {_WAY_OUT}")
+        differing = differences(_read_json(self.recipe), recipe.to_dict())
+        if differing:
+            listed = "; ".join(f"{key}: {theirs} there, {ours} now" for key, theirs, ours in differing[:5])
+            more = f"; and {len(differing) - 5} more" if len(differing) > 5 else ""
+            raise TrainingError(f"{self.path} holds an unfinished run of another recipe ({listed}{more}). {_WAY_OUT}")
+        damaged: list[str] = []
+        for file in state_files(self.path):
+            try:
+                return Unfinished(read_state(file), tuple(damaged))
+            except CheckpointError as error:
+                damaged.append(str(error))
+        if damaged:
+            raise TrainingError(
+                f"{self.path} holds an unfinished run, but no state it could go on from: {' '.join(damaged)} "
+                f"Restore one from a copy, or start again from the beginning with --overwrite."
+            )
+        return None
+
+    @contextmanager
+    def replacing(self, *, former: bool) -> Iterator[RunDirectory]:
         """Yield an empty directory; when the block ends, its files take the place of those here.
 
-        A block that raises changes nothing here, so a full disk cannot leave files of two runs side by side. With the
-        first new file the `result` goes: it is not the result of these files.
+        A block that raises changes nothing here, so a full disk cannot leave files of two runs side by side.
+
+        Args:
+            former: the files here belong to another run, and go before the first new one arrives.
 
         Raises:
             TrainingError: the directory cannot be written.
@@ -78,24 +145,33 @@ class RunDirectory:
             fresh = RunDirectory(Path(name))
             yield fresh
             with saving(self.path):
-                self.result.unlink(missing_ok=True)
-                for file in sorted(fresh.path.iterdir()):
-                    file.replace(self.path / file.name)
+                if former:
+                    self._remove()
+                for file in fresh._files():
+                    if file.exists():
+                        file.replace(self.path / file.name)
+                prune(self.path)
 
-    def write_json(self, file: Path, content: dict[str, Any]) -> None:
+    def write_json(self, file: Path, content: Mapping[str, Any]) -> None:
         """Write one of the run's JSON files."""
         with saving(file), atomic_write(file) as stream:
             stream.write(json.dumps(content, indent=2, allow_nan=False).encode() + b"\n")
 
-    def write_log(self, epochs: Sequence[EpochLog]) -> None:
-        """Write the log of all epochs so far.
+    def write_state(self, step: int, content: dict[str, Any]) -> None:
+        """Write everything that is needed to go on after `step` updates."""
+        file = self.state(step)
+        with saving(file):
+            write_state(file, content)
+
+    def write_lines(self, file: Path, lines: Sequence[EpochLog] | Sequence[EpochTime]) -> None:
+        """Write log or times of all epochs so far.
 
         The file is replaced as a whole instead of appended to: no crash leaves half a line, and the log cannot
         disagree with the state it is written from. A few hundred short lines cost nothing.
         """
-        lines = (json.dumps(epoch.to_dict(), allow_nan=False) + "\n" for epoch in epochs)
-        with saving(self.log), atomic_write(self.log) as stream:
-            stream.write("".join(lines).encode())
+        text = "".join(json.dumps(line.to_dict(), allow_nan=False) + "\n" for line in lines)
+        with saving(file), atomic_write(file) as stream:
+            stream.write(text.encode())
 
     def read_log(self) -> list[EpochLog]:
         """Read the log back; a run without a completed epoch has an empty one.
@@ -103,12 +179,32 @@ class RunDirectory:
         Raises:
             DataError: the file is not a log of this tool.
         """
-        if not self.log.exists():
-            return []
-        try:
-            return [EpochLog(**json.loads(line)) for line in self.log.read_text(encoding="utf-8").splitlines()]
-        except (ValueError, TypeError) as error:
-            raise DataError(f"{self.log} is not a training log: {error}.") from error
+        return _read_lines(self.log, EpochLog)
+
+    def read_times(self) -> list[EpochTime]:
+        """Read the times back.
+
+        Raises:
+            DataError: the file holds no times of this tool.
+        """
+        return _read_lines(self.times, EpochTime)
+
+    def _files(self) -> list[Path]:
+        """The files of a run in the order they are put in place: the state last."""
+        states = sorted(state_files(self.path))
+        return [self.recipe, self.times, self.log, self.best, self.last, *states, self.result]
+
+    def _remove(self) -> None:
+        """Remove the run; its recipe goes last, so that what is left of it can still be told from another."""
+        for file in reversed(self._files()):
+            file.unlink(missing_ok=True)
+        shutil.rmtree(self.diverged, ignore_errors=True)
+
+
+_WAY_OUT = (
+    "Choose another directory, or replace that run with --overwrite (in Python: overwrite=True); with its own recipe, "
+    "seed and number of epochs an unfinished run goes on."
+)
 
 
 def make_directory(path: Path) -> None:
@@ -135,3 +231,25 @@ def saving(path: Path) -> Iterator[None]:
             f"{path} could not be written: {error.strerror or error}. Files saved before are unchanged. Free space or "
             f"make the directory writable, then start the run again."
         ) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TrainingError(f"{path} cannot be read ({error}). {_WAY_OUT}") from error
+    return content if isinstance(content, dict) else {}
+
+
+def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
+    if not path.exists():
+        return []
+    try:
+        tables = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [kind(**_with_tuples(table)) for table in tables]
+    except (ValueError, TypeError, AttributeError) as error:
+        raise DataError(f"{path} is not a log of this version of spikeformers: {error}.") from error
+
+
+def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

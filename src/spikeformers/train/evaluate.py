@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from spikeformers.data import Images, batches
+from spikeformers.data import Batches, Normalised, Source
 from spikeformers.errors import InputError
 from spikeformers.train.objective import cross_entropy
+from spikeformers.train.seeding import seeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,29 +33,40 @@ class Evaluation:
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, images: Images, *, batch_size: int, mean: Sequence[float], std: Sequence[float]
+    model: nn.Module,
+    source: Source,
+    *,
+    batch_size: int,
+    mean: Sequence[float],
+    std: Sequence[float],
+    workers: int = 0,
 ) -> Evaluation:
     """Classify every image in eval mode, on the device of the model, and compare with the labels.
 
-    Every module has the mode it had before when this returns.
+    Every module has the mode it had before when this returns. Encoders that draw spikes draw the same in every
+    evaluation.
 
     Args:
         mean, std: per-channel normalisation of pixels in 0 .. 1, as in training.
+        workers: processes that read pictures ahead.
 
     Raises:
         InputError: no images, or a label outside the model's classes.
     """
-    if len(images) == 0:
+    if len(source) == 0:
         raise InputError("There are no images to evaluate on.")
     device = next(model.parameters()).device
     total_loss, counts = 0.0, []
-    with eval_mode(model):
-        for x, y in batches(images, batch_size=batch_size, mean=mean, std=std):
-            logits = model(x.to(device)).cpu()
-            total_loss += cross_entropy(logits.double(), y).item() * len(y)
-            counts.append(_confusion(logits, y))
+    batches = Batches(
+        source=source, batch_size=batch_size, prepare=Normalised(tuple(mean), tuple(std)), workers=workers
+    )
+    with eval_mode(model), seeded(0, "evaluation"):
+        for batch in batches.epoch():
+            logits = model(batch.x.to(device)).cpu()
+            total_loss += cross_entropy(logits.double(), batch.targets).item() * len(batch)
+            counts.append(_confusion(logits, batch.targets))
     confusion = torch.stack(counts).sum(0)
-    samples, correct = len(images), int(confusion.trace())
+    samples, correct = int(confusion.sum()), int(confusion.trace())
     return Evaluation(
         accuracy=correct / samples,
         loss=total_loss / samples,

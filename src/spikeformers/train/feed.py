@@ -1,36 +1,156 @@
-"""The training images of a recipe, augmented as it says."""
+"""The images of a recipe as batches: framed, augmented, mixed and normalised as it says."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
 import torch
+from torch import Tensor
 
-from spikeformers.data import Augment, Batches, Compose, Dataset, RandomCrop, RandomHorizontalFlip, batches
-from spikeformers.train.recipe import AugmentWords, Recipe
+from spikeformers.data import Batches, Dataset, Framing, Pictures, Source, in_memory, load_dataset, normalise
+from spikeformers.data.augment import (
+    Augment,
+    AutoAugment,
+    ColorJitter,
+    Compose,
+    Mixing,
+    RandAugment,
+    RandomCrop,
+    RandomErasing,
+    RandomHorizontalFlip,
+)
+from spikeformers.models import ModelConfig
+from spikeformers.train.recipe import Recipe
+from spikeformers.train.words import AugmentWords, ImageWords
+
+MOST_WORKERS = 8
 
 
-def training_batches(dataset: Dataset, recipe: Recipe, generator: torch.Generator) -> Batches:
-    """Return the shuffled, augmented batches of one epoch after another, drawn from `generator` alone.
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """From the pictures of a training batch to inputs and targets, in the order of timm's loaders.
 
-    A last batch that is not full is left out (its noisier normalisation statistics would count as much as a full
-    one's), except where it is the only one.
+    Attributes:
+        augment: works on uint8 pixels; None leaves them as they are.
+        mixing: blends samples and their labels until epoch `mixing_off_epoch` (0: always); None never does.
+        erasing: works on normalised pixels; None leaves them as they are.
     """
-    return batches(
-        dataset.train,
-        batch_size=recipe.batch_size,
-        mean=dataset.mean,
-        std=dataset.std,
-        shuffle=True,
-        generator=generator,
-        augment=augmentation(recipe.augment),
-        drop_last=len(dataset.train) >= recipe.batch_size,
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augment: Augment | None = None
+    mixing: Mixing | None = None
+    mixing_off_epoch: int = 0
+    erasing: RandomErasing | None = None
+
+    def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+        """Return float32 inputs `[B, C, H, W]` and targets: labels `[B]`, or shares `[B, K]` where mixed."""
+        images, targets = pictures.images, pictures.labels
+        if self.augment is not None:
+            images = self.augment(images, generator)
+        if self.mixing is not None and (not self.mixing_off_epoch or epoch < self.mixing_off_epoch):
+            images, targets = self.mixing(images, targets, generator)
+        x = normalise(images, self.mean, self.std)
+        return (x if self.erasing is None else self.erasing(x, generator)), targets
+
+
+def open_dataset(recipe: Recipe, config: ModelConfig, data_dir: Path | None) -> Dataset:
+    """Load the recipe's data set as images of the model's size and channels, its validation part held out.
+
+    Where the recipe does not normalise, mean and std are those that change nothing.
+
+    Raises:
+        UnknownNameError, DataError: the data set does not exist, or cannot be read.
+    """
+    framing = framing_of(recipe.images, config)
+    framing = replace(framing, scale=recipe.augment.resized_crop, ratio=recipe.augment.resized_ratio)
+    dataset = load_dataset(recipe.dataset, data_dir, framing=framing).with_validation(recipe.validation)
+    if recipe.images.normalise:
+        return dataset
+    channels = config.in_channels
+    return replace(dataset, mean=(0.0,) * channels, std=(1.0,) * channels)
+
+
+def framing_of(words: ImageWords, config: ModelConfig) -> Framing:
+    """Return how pictures become inputs of the model at evaluation."""
+    return Framing(
+        image_size=config.image_size,
+        channels=config.in_channels,
+        crop_pct=words.crop_pct,
+        interpolation=words.interpolation,
     )
 
 
-def augmentation(words: AugmentWords) -> Augment | None:
-    """Return the augmentation that the words ask for, or None where they ask for nothing."""
+def training_batches(dataset: Dataset, recipe: Recipe, *, workers: int | None = None) -> Batches:
+    """Return the shuffled, augmented batches of the recipe, `accumulate` of them for one update.
+
+    A last batch that is not full is left out (its noisier normalisation statistics would count as much as a full
+    one's), except where it is the only one.
+
+    Args:
+        workers: processes that prepare batches; None chooses by what there is to do.
+    """
+    return Batches(
+        source=dataset.train,
+        batch_size=recipe.batch_size // recipe.accumulate,
+        prepare=preparation(recipe.augment, dataset),
+        seed=recipe.seed,
+        keep_last=False,
+        workers=enough_workers(dataset.train) if workers is None else workers,
+    )
+
+
+def enough_workers(source: Source) -> int:
+    """Return how many processes should decode: none for pictures in memory, else most cores but one."""
+    return 0 if in_memory(source) else min(MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1))
+
+
+def preparation(words: AugmentWords, dataset: Dataset) -> Preparation:
+    """Return what the words ask for, on images of this data set."""
+    mixes = bool(words.mixup or words.cutmix)
+    return Preparation(
+        mean=dataset.mean,
+        std=dataset.std,
+        augment=augmentation(words, dataset.mean),
+        mixing=Mixing(
+            mixup=words.mixup,
+            cutmix=words.cutmix,
+            probability=words.mixing_probability,
+            switch_probability=words.mixing_switch,
+            classes=len(dataset.classes),
+        )
+        if mixes
+        else None,
+        mixing_off_epoch=words.mixing_off_epoch,
+        erasing=RandomErasing(words.erasing, mode=words.erasing_mode) if words.erasing else None,
+    )
+
+
+def augmentation(words: AugmentWords, mean: tuple[float, ...]) -> Augment | None:
+    """Return what the words ask for on uint8 pixels, or None where they ask for nothing.
+
+    Args:
+        mean: of the data set, 0 .. 1 per channel: the colour that moved pictures leave behind.
+
+    Raises:
+        ConfigError: a policy that cannot be read.
+    """
     steps: list[Augment] = []
     if words.crop_padding:
         steps.append(RandomCrop(words.crop_padding))
     if words.hflip:
         steps.append(RandomHorizontalFlip(words.hflip))
+    if words.policy:
+        steps.append(policy(words, fill=tuple(round(255 * value) for value in mean)))
+    if words.color_jitter:
+        steps.append(ColorJitter(words.color_jitter, words.color_jitter, words.color_jitter))
     return Compose(tuple(steps)) if steps else None
+
+
+def policy(words: AugmentWords, fill: tuple[int, ...]) -> Augment:
+    """Return the automatic augmentation that the word `policy` names."""
+    if words.policy.startswith("autoaugment-"):
+        return AutoAugment(words.policy.removeprefix("autoaugment-"), fill=fill)
+    return RandAugment.parse(words.policy, operations=words.policy_operations, fill=fill)

@@ -3,41 +3,35 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 import torch
+from torch import nn
 
-from spikeformers.data import Batches, Dataset, load_dataset
-from spikeformers.errors import ConfigError
-from spikeformers.models import save
+from spikeformers.data import Source
+from spikeformers.train.assembly import goal_of, initial_state, intended_config
+from spikeformers.train.clock import Clock
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
-from spikeformers.train.evaluate import evaluate
-from spikeformers.train.feed import training_batches
-from spikeformers.train.objective import cross_entropy
-from spikeformers.train.optim import set_rate
+from spikeformers.train.evaluate import Evaluation, evaluate
+from spikeformers.train.feed import open_dataset, training_batches
+from spikeformers.train.gradients import vanishing
+from spikeformers.train.keeping import keep_diverged, keep_epoch, keep_position, pick_up, where
+from spikeformers.train.plan import Plan, schedule_of, updates_per_epoch
 from spikeformers.train.recipe import Recipe
-from spikeformers.train.result import EpochDone, EpochLog, Event, RunFinished, RunResult, RunStarted, StepDone
-from spikeformers.train.run import Provenance
-from spikeformers.train.schedule import Schedule
+from spikeformers.train.result import EpochDone, EpochLog, Event, Note, RunFinished, RunResult, RunStarted, StepDone
+from spikeformers.train.run import load_run
 from spikeformers.train.seeding import seeded
-from spikeformers.train.state import TrainingState, initial_state
-from spikeformers.version import __version__
+from spikeformers.train.state import TrainingState
+from spikeformers.train.stopping import Requested, stop_requests
+from spikeformers.train.update import Diverged, Update, update
+from spikeformers.train.vitals import vital_signs
 
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What stays as it is while a run goes on; what changes is the `TrainingState`."""
-
-    recipe: Recipe
-    dataset: Dataset
-    batches: Batches
-    schedule: Schedule
-    directory: RunDirectory
-    watch: Callable[[Event], None]
+TERMINATED = 143  # 128 + SIGTERM: what a shell reports for a program that died of the signal
 
 
 def fit(
@@ -49,189 +43,214 @@ def fit(
     epochs: int | None = None,
     device: str | torch.device = "cpu",
     overwrite: bool = False,
+    workers: int | None = None,
+    save_every: int = 0,
+    teacher: nn.Module | None = None,
     watch: Callable[[Event], None] | None = None,
 ) -> RunResult:
     """Train the model of a recipe and keep everything about it in the directory `out`.
 
-    After each epoch `last.safetensors`, `best.safetensors` (when the test accuracy rose), `log.jsonl` and
-    `recipe.json` are on the disk, so an interrupted run leaves the checkpoint of its last completed epoch, and before
-    its first one nothing. The caller's random state is left as it was.
+    Where `out` holds an unfinished run of the same recipe, seed and number of epochs, that run goes on. After each
+    epoch a state to go on from, `last.safetensors`, `best.safetensors` (when the accuracy on the eval part rose),
+    `log.jsonl`, `times.jsonl` and `recipe.json` are on the disk. Ctrl-C and SIGTERM save the state after the update
+    that is going on; a second Ctrl-C ends at once. The caller's random state is left as it was.
 
     On the CPU of one machine a run repeats bit for bit for the same recipe, seed, torch version and number of
-    torch threads. Another number of threads sums in another order, which changes the last bits and in time the run.
+    torch threads, however often it was interrupted and whatever the number of workers. Another number of threads sums
+    in another order, which changes the last bits and in time the run.
 
     Args:
         data_dir: where the data set lies, if not in its usual place.
-        seed, epochs: replace the recipe's; fewer epochs shrink the warm-up in proportion.
-        overwrite: replace the run that `out` already holds, instead of refusing; it stays whole until the first epoch
-            is completed.
+        seed, epochs: replace the recipe's; fewer epochs shrink warm-up and cooldown in proportion.
+        overwrite: replace the run that `out` already holds, instead of going on or refusing; it stays whole until the
+            first epoch is completed.
+        workers: processes that prepare batches; None chooses. They do not change the batches.
+        save_every: updates between two states saved within an epoch, beside the one after it; 0 saves none.
+        teacher: takes the place of the teacher that the recipe names; it must be the same when a run goes on.
         watch: called with an event at the start, after each step and each epoch, and at the end.
 
     Raises:
-        TrainingError: `out` holds a run or cannot be written; the loss is not a number any more.
+        TrainingError: `out` holds a finished run or one of another recipe, is in use, or cannot be written; the loss
+            or the gradient is not a number any more.
         CheckpointError: a checkpoint could not be written (full disk); what was saved before is intact.
         SpikeformersError: the recipe's model, configuration or data set does not exist or does not fit.
     """
-    recipe = _adjusted(recipe, seed, epochs)
-    dataset = load_dataset(recipe.dataset, data_dir)
-    state = initial_state(recipe, device)
-    _check_classes(state, dataset)
-    batches = training_batches(dataset, recipe, state.data)
-    schedule = Schedule.of(recipe.schedule, peak=recipe.optimizer.lr, steps_per_epoch=len(batches))
-    directory = RunDirectory(Path(out))
-    directory.claim(overwrite=overwrite)
+    recipe = recipe.adjusted(seed=seed, epochs=epochs)
+    dataset = open_dataset(recipe, intended_config(recipe), data_dir)
+    state = initial_state(recipe, dataset, device)
+    batches = training_batches(dataset, recipe, workers=workers)
     plan = Plan(
         recipe=recipe,
         dataset=dataset,
         batches=batches,
-        schedule=schedule,
-        directory=directory,
+        schedule=schedule_of(recipe, updates_per_epoch(batches, recipe)),
+        goal=goal_of(recipe, device, teacher),
+        directory=RunDirectory(Path(out)),
         watch=watch or (lambda event: None),
+        save_every=save_every,
+        former=overwrite,
     )
-    with seeded(recipe.seed, "training"):
-        return _run(plan, state)
+    with plan.directory.held(), stop_requests() as requested, seeded(recipe.seed, "training"):
+        return _Run(plan, state, requested).go()
 
 
-def _run(plan: Plan, state: TrainingState) -> RunResult:
-    started = time.perf_counter()
-    plan.watch(
-        RunStarted(
+@dataclass
+class _Run:
+    """A run while it goes on."""
+
+    plan: Plan
+    state: TrainingState
+    requested: Requested
+    clock: Clock = field(default_factory=Clock)
+    unreadable: set[str] = field(default_factory=set)
+
+    def go(self) -> RunResult:
+        plan, state = self.plan, self.state
+        found = None if plan.former else plan.directory.unfinished(plan.recipe)
+        if found is not None:
+            self.clock = pick_up(plan, state, found)
+        plan.watch(self._started(resumed=where(plan, state) if found else ""))
+        while len(state.history) < plan.recipe.schedule.total_epochs:
+            self._train_epoch()
+            state.history.append(self._judged())
+            state.begin_epoch()
+            time = self.clock.finish_epoch()
+            self.plan = keep_epoch(self.plan, state, self.clock)
+            plan.watch(EpochDone(log=state.history[-1], time=time, is_best=state.best is state.history[-1]))
+        result = self._result()
+        plan.directory.write_json(plan.directory.result, result.to_dict())
+        plan.watch(RunFinished(result=result))
+        return result
+
+    def _started(self, resumed: str) -> RunStarted:
+        plan = self.plan
+        return RunStarted(
             recipe=plan.recipe,
             out=plan.directory.path,
-            parameters=_parameters(state),
+            parameters=self._parameters(),
             train_samples=len(plan.dataset.train),
-            test_samples=len(plan.dataset.test),
-            steps_per_epoch=len(plan.batches),
-        )
-    )
-    while len(state.history) < plan.recipe.schedule.epochs:
-        state.history.append(_epoch(plan, state))
-        _keep(plan, state)
-        plan.watch(EpochDone(log=state.history[-1], is_best=state.best is state.history[-1]))
-    result = _result(plan, state, time.perf_counter() - started)
-    plan.directory.write_json(plan.directory.result, result.to_dict())
-    plan.watch(RunFinished(result=result))
-    return result
-
-
-def _epoch(plan: Plan, state: TrainingState) -> EpochLog:
-    started = time.perf_counter()
-    train_loss, train_accuracy = _train(plan, state)
-    held_out = evaluate(
-        state.model,
-        plan.dataset.test,
-        batch_size=plan.recipe.batch_size,
-        mean=plan.dataset.mean,
-        std=plan.dataset.std,
-    )
-    _check_finite(held_out.loss, f"on the test images after epoch {len(state.history) + 1}")
-    return EpochLog(
-        epoch=len(state.history) + 1,
-        step=state.step,
-        learning_rate=plan.schedule.rate(state.step - 1),
-        train_loss=train_loss,
-        train_accuracy=train_accuracy,
-        test_loss=held_out.loss,
-        test_accuracy=held_out.accuracy,
-        seconds=time.perf_counter() - started,
-    )
-
-
-def _train(plan: Plan, state: TrainingState) -> tuple[float, float]:
-    """Go through the training images once; return mean loss and accuracy."""
-    state.model.train()
-    epoch, steps = len(state.history) + 1, len(plan.batches)
-    loss_sum, correct, samples = 0.0, 0, 0
-    for step, (x, y) in enumerate(plan.batches, start=1):
-        rate = plan.schedule.rate(state.step)
-        loss, right = _update(state, x, y, rate, plan.recipe.label_smoothing, where=f"in epoch {epoch}, step {step}")
-        loss_sum, correct, samples = loss_sum + loss * len(y), correct + right, samples + len(y)
-        plan.watch(StepDone(epoch=epoch, step=step, steps_per_epoch=steps, loss=loss, learning_rate=rate))
-    return loss_sum / samples, correct / samples
-
-
-def _update(
-    state: TrainingState, x: torch.Tensor, y: torch.Tensor, rate: float, label_smoothing: float, *, where: str
-) -> tuple[float, int]:
-    """Do one optimizer update on images [B, C, H, W] and labels [B]; return loss and correct predictions."""
-    device = next(state.model.parameters()).device
-    x, y = x.to(device), y.to(device)
-    logits = state.model(x)
-    loss = cross_entropy(logits, y, label_smoothing=label_smoothing)
-    # Before the update: a loss that is not a number would spoil every weight.
-    _check_finite(loss.item(), where)
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    set_rate(state.optimizer, rate)
-    state.optimizer.step()
-    state.step += 1
-    return loss.item(), int((logits.argmax(1) == y).sum())
-
-
-def _keep(plan: Plan, state: TrainingState) -> None:
-    """Write checkpoints, log and recipe of the epoch just completed; a run that was here before ends with the first."""
-    provenance = _provenance(plan, state).to_dict()
-    with plan.directory.replacing() as fresh:
-        save(state.model, fresh.last, provenance=provenance)
-        if state.best is state.history[-1]:
-            save(state.model, fresh.best, provenance=provenance)
-        fresh.write_log(state.history)
-        fresh.write_json(fresh.recipe, plan.recipe.to_dict())
-
-
-def _provenance(plan: Plan, state: TrainingState) -> Provenance:
-    epoch = state.history[-1]
-    return Provenance(
-        recipe=plan.recipe.to_dict(),
-        dataset=plan.dataset.name,
-        classes=plan.dataset.classes,
-        mean=plan.dataset.mean,
-        std=plan.dataset.std,
-        epoch=epoch.epoch,
-        accuracy=epoch.test_accuracy,
-        seed=plan.recipe.seed,
-        versions={"spikeformers": __version__, "torch": str(torch.__version__)},
-    )
-
-
-def _result(plan: Plan, state: TrainingState, seconds: float) -> RunResult:
-    return RunResult(
-        out=plan.directory.path,
-        recipe_name=plan.recipe.name,
-        dataset=plan.dataset.name,
-        model_name=plan.recipe.model.name,
-        seed=plan.recipe.seed,
-        parameters=_parameters(state),
-        epochs=list(state.history),
-        best_accuracy=state.best.test_accuracy,
-        best_epoch=state.best.epoch,
-        last_accuracy=state.history[-1].test_accuracy,
-        seconds=seconds,
-    )
-
-
-def _adjusted(recipe: Recipe, seed: int | None, epochs: int | None) -> Recipe:
-    if epochs is not None:
-        recipe = replace(recipe, schedule=recipe.schedule.with_epochs(epochs))
-    return recipe if seed is None else replace(recipe, seed=seed)
-
-
-def _check_classes(state: TrainingState, dataset: Dataset) -> None:
-    given, needed = state.model.config.num_classes, len(dataset.classes)
-    if given != needed:
-        raise ConfigError(
-            f"The model has {given} classes, the data set {dataset.name!r} has {needed}. "
-            f"Set num_classes = {needed} under [model.config] of the recipe."
+            eval_samples=len(plan.held_out),
+            eval_part=plan.eval_part,
+            steps_per_epoch=plan.steps_per_epoch,
+            resumed=resumed,
+            epochs_done=len(self.state.history),
+            unreadable=plan.dataset.unreadable,
         )
 
+    def _train_epoch(self) -> None:
+        """Go through what is left of the epoch's updates."""
+        plan, state, parts = self.plan, self.state, self.plan.recipe.accumulate
+        batches = plan.batches.epoch(len(state.history), start=state.position * parts)
+        while state.position < plan.steps_per_epoch:
+            chosen = list(islice(batches, parts))
+            self._tell_unreadable(name for batch in chosen for name in batch.unreadable)
+            rate = plan.schedule.rate(state.step)
+            try:
+                done = update(state, plan.goal, chosen, rate=rate, clip_norm=plan.recipe.optimizer.clip_norm)
+            except Diverged as diverged:
+                raise keep_diverged(plan, state, diverged, rate) from None
+            self.clock.trained(done.samples)
+            plan.watch(self._stepped(done, rate))
+            if self.requested() is not None:
+                self._stop()
+            elif plan.save_every and state.step % plan.save_every == 0 and state.position < plan.steps_per_epoch:
+                self.plan = keep_position(self.plan, state, self.clock)
 
-def _check_finite(loss: float, where: str) -> None:
-    if not math.isfinite(loss):
-        raise TrainingError(
-            f"The loss is {loss} {where}: training diverged. Lower the learning rate (lr) or lengthen the warm-up "
-            f"(warmup_epochs) of the recipe. What was saved before is intact."
+    def _stepped(self, done: Update, rate: float) -> StepDone:
+        return StepDone(
+            epoch=len(self.state.history) + 1,
+            step=self.state.position,
+            steps_per_epoch=self.plan.steps_per_epoch,
+            loss=done.loss,
+            learning_rate=rate,
+            gradient_norm=done.gradient_norm,
+            images_per_second=self.clock.images_per_second,
         )
 
+    def _stop(self) -> None:
+        """Save where the run is and end it as the signal asked."""
+        self.plan = keep_position(self.plan, self.state, self.clock)
+        self.plan.watch(Note(text=f"Stopped {where(self.plan, self.state)}. The same command goes on from there."))
+        if self.requested() == signal.SIGTERM:
+            raise SystemExit(TERMINATED)
+        raise KeyboardInterrupt
 
-def _parameters(state: TrainingState) -> int:
-    return sum(parameter.numel() for parameter in state.model.parameters())
+    def _tell_unreadable(self, names: Iterator[str]) -> None:
+        """Name each picture that could not be read once; too many of them end the run."""
+        for name in names:
+            if name not in self.unreadable:
+                self.unreadable.add(name)
+                self.plan.watch(Note(text=f"Left out, because it cannot be read: {name}"))
+        most = max(1, len(self.plan.dataset.train) // 100)
+        if len(self.unreadable) > most:
+            raise TrainingError(
+                f"{len(self.unreadable)} training pictures cannot be read, more than 1 % of them; the last are "
+                f"{'; '.join(sorted(self.unreadable)[-3:])}. Fetch the data set again, or remove these files."
+            )
+
+    def _judged(self) -> EpochLog:
+        """Evaluate the weights at the end of an epoch and sum it up."""
+        plan, state = self.plan, self.state
+        epoch = len(state.history) + 1
+        with state.averaged():
+            held_out = self._evaluate(plan.held_out)
+            signs = vital_signs(state.model, plan.held_out, mean=plan.dataset.mean, std=plan.dataset.std)
+        if not math.isfinite(held_out.loss):
+            raise TrainingError(
+                f"The loss is {held_out.loss} on the {plan.eval_part} images after epoch {epoch}: training diverged. "
+                "Lower the learning rate (lr) or lengthen the warm-up (warmup_epochs) of the recipe. What was saved "
+                "before is intact."
+            )
+        norms = state.gradients.epoch_means()
+        return EpochLog(
+            epoch=epoch,
+            step=state.step,
+            learning_rate=plan.schedule.rate(state.step - 1),
+            train_loss=state.sums.loss / state.sums.samples,
+            train_accuracy=state.sums.correct / state.sums.samples,
+            eval_loss=held_out.loss,
+            eval_accuracy=held_out.accuracy,
+            firing_rate=signs.rate,
+            dead=signs.dead,
+            saturated=signs.saturated,
+            gradient_norms=norms,
+            vanishing=vanishing(norms, state.model),
+        )
+
+    def _evaluate(self, source: Source, model: nn.Module | None = None) -> Evaluation:
+        return evaluate(
+            model or self.state.model,
+            source,
+            batch_size=self.plan.eval_batch,
+            mean=self.plan.dataset.mean,
+            std=self.plan.dataset.std,
+            workers=self.plan.batches.workers,
+        )
+
+    def _result(self) -> RunResult:
+        plan, state = self.plan, self.state
+        last, best = state.history[-1], state.best
+        test = {"test_accuracy": last.eval_accuracy, "best_test_accuracy": best.eval_accuracy}
+        if plan.eval_part == "validation":
+            with state.averaged():
+                test["test_accuracy"] = self._evaluate(plan.dataset.test).accuracy
+            chosen = load_run(plan.directory.path, which="best").model.to(next(state.model.parameters()).device)
+            test["best_test_accuracy"] = self._evaluate(plan.dataset.test, chosen).accuracy
+        return RunResult(
+            out=plan.directory.path,
+            recipe_name=plan.recipe.name,
+            dataset=plan.dataset.name,
+            model_name=state.model.name or type(state.model).__name__,
+            seed=plan.recipe.seed,
+            parameters=self._parameters(),
+            eval_part=plan.eval_part,
+            epochs=list(state.history),
+            best_accuracy=best.eval_accuracy,
+            best_epoch=best.epoch,
+            last_accuracy=last.eval_accuracy,
+            seconds=sum(time.seconds for time in self.clock.done),
+            **test,
+        )
+
+    def _parameters(self) -> int:
+        return sum(parameter.numel() for parameter in self.state.model.parameters())

@@ -120,6 +120,27 @@ def load_recipe(name_or_path: str | Path, **overrides: Any) -> Recipe:
     return read_table(Recipe, table, source=source)
 
 
+def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return (dotted key, their value, our value) where two recipes, as `to_dict` gives them, differ.
+
+    A key that one of them leaves out is None there.
+    """
+    left, right = _flat(theirs), _flat(ours)
+    keys = [*left, *(key for key in right if key not in left)]
+    return [(key, left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)]
+
+
+def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables as one, with dotted keys, and lists for tuples, as JSON has them."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
 _PACKAGED = files("spikeformers.train") / "recipes"
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from spikeformers.errors import CheckpointError
 from spikeformers.models import SpikingModel, load, read_header
 from spikeformers.train.directory import RunDirectory
+from spikeformers.train.result import EvalPart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +22,10 @@ class Provenance:
     mean: tuple[float, ...]  # per channel, of pixels in 0 .. 1
     std: tuple[float, ...]
     epoch: int
-    accuracy: float  # on the test images after that epoch
+    accuracy: float  # on the eval part after that epoch
     seed: int
     versions: dict[str, str]
+    eval_part: EvalPart = "test"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, texts and lists, ready for JSON."""
@@ -44,12 +46,12 @@ def load_run(path: str | Path, *, which: Literal["best", "last"] = "last") -> Lo
 
     Args:
         which: the checkpoint to take from a directory; for a file it does not matter. The best one was chosen by its
-            accuracy on the test images, so that accuracy flatters it.
+            accuracy on the eval part; where that is the test part, its accuracy there flatters it.
 
     Raises:
         CheckpointError: nothing there, no run there, a damaged file, or a checkpoint that training did not write.
     """
-    checkpoint = _find(Path(path), which)
+    checkpoint = find_checkpoint(Path(path), which)
     return LoadedRun(model=load(checkpoint), provenance=read_provenance(checkpoint), checkpoint=checkpoint)
 
 
@@ -60,18 +62,23 @@ def read_provenance(checkpoint: Path) -> Provenance:
         CheckpointError: the file is damaged, or holds a model that was not saved by training.
     """
     stored = read_header(checkpoint).provenance
-    missing = [field.name for field in fields(Provenance) if field.name not in stored]
+    missing = [field.name for field in fields(Provenance) if field.default is MISSING and field.name not in stored]
     if missing:
         raise CheckpointError(
             f"{checkpoint} holds a model but not how it was trained ({', '.join(missing)} missing from its "
             f"provenance). Expected a checkpoint written by training; `spikeformers.models.load` reads the bare model."
         )
-    known = {field.name: stored[field.name] for field in fields(Provenance)}
+    known = {field.name: stored[field.name] for field in fields(Provenance) if field.name in stored}
     lists = {word: tuple(known[word]) for word in ("classes", "mean", "std")}
     return Provenance(**{**known, **lists})
 
 
-def _find(path: Path, which: Literal["best", "last"]) -> Path:
+def find_checkpoint(path: Path, which: Literal["best", "last"] = "last") -> Path:
+    """Return the checkpoint that a path stands for: itself, or the one of a run directory.
+
+    Raises:
+        CheckpointError: there is no file, and no run.
+    """
     if path.is_file():
         return path
     if not path.is_dir():

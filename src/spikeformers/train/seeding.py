@@ -1,27 +1,32 @@
-"""Random numbers that depend on the seed of the run and on nothing else."""
+"""The global random numbers of a run: initial weights, dropped paths, spikes drawn by encoders."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
-
-def stream(seed: int, purpose: str) -> torch.Generator:
-    """Return a generator of its own for one purpose of the run with this seed."""
-    return torch.Generator().manual_seed(_mixed(seed, purpose))
+from spikeformers.data.streams import mixed
 
 
 @contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Seed torch's global generator for the block (weight initialisation reads it), then restore it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(_mixed(seed, purpose))
+    """Seed torch's global generators, of every device, for the block; then restore them."""
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(mixed(seed, purpose))
         yield
 
 
-def _mixed(seed: int, purpose: str) -> int:
-    # Hashed rather than added: seed + 1 for the second purpose would be the first purpose of the next seed.
-    return int.from_bytes(hashlib.sha256(f"{seed} {purpose}".encode()).digest()[:8], "big") >> 1
+def random_states() -> list[torch.Tensor]:
+    """Return the state of torch's global generators: the CPU's, then those of the GPUs."""
+    gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return [torch.get_rng_state(), *gpus]
+
+
+def restore_random_states(states: list[torch.Tensor]) -> None:
+    """Bring the global generators back to where `random_states` found them; GPUs that are not there are left out."""
+    torch.set_rng_state(states[0])
+    for device, state in enumerate(states[1 : 1 + torch.cuda.device_count()]):
+        torch.cuda.set_rng_state(state, device)

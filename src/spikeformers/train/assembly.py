@@ -1,0 +1,144 @@
+"""From a recipe to the parts of a run: model, optimizer, loss."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from spikeformers import catalog
+from spikeformers.data import Dataset
+from spikeformers.errors import ConfigError
+from spikeformers.models import ModelConfig, SpikingModel, adapt, create_model, freeze, load, model_class, read_header
+from spikeformers.train.distillation import Distillation
+from spikeformers.train.ema import Ema
+from spikeformers.train.goal import DTYPES, Goal
+from spikeformers.train.gradients import GradientWatch
+from spikeformers.train.optim import build_optimizer
+from spikeformers.train.recipe import Recipe
+from spikeformers.train.run import find_checkpoint
+from spikeformers.train.seeding import seeded
+from spikeformers.train.state import TrainingState
+from spikeformers.train.words import DistillationWords, OptimizerWords
+
+
+def intended_config(recipe: Recipe) -> ModelConfig:
+    """Return the configuration the model will have, without building it; its classes may follow the data.
+
+    Raises:
+        UnknownNameError, ConfigError, CheckpointError: there is no such model or checkpoint, or a word it refuses.
+    """
+    if recipe.init:
+        header = read_header(find_checkpoint(Path(recipe.init)))
+        builds, words = header.builds, header.config
+    else:
+        record = catalog.get(recipe.model.name)
+        builds, words = record.builds, dict(record.config)
+    return model_class(builds).Config.from_words({**words, **recipe.model.config})
+
+
+def initial_state(recipe: Recipe, dataset: Dataset, device: str | torch.device) -> TrainingState:
+    """Return the state before the first update; fresh weights depend on the recipe's seed only.
+
+    The model has as many classes as the data set, unless the recipe names another number.
+
+    Raises:
+        UnknownNameError, ConfigError, CheckpointError: as `intended_config`, or the classes do not fit the data.
+    """
+    words = {"num_classes": len(dataset.classes), **recipe.model.config}
+    _check_classes(words["num_classes"], dataset)
+    with seeded(recipe.seed, "weights"):
+        model = _starting_from(recipe.init, words) if recipe.init else create_model(recipe.model.name, **words)
+    model = model.to(device)
+    model.recompute_blocks = recipe.recompute
+    if recipe.freeze:
+        freeze(model, recipe.freeze)
+    return TrainingState(
+        model=model,
+        optimizer=optimizer_of(model, recipe.optimizer),
+        scaler=torch.amp.GradScaler(torch.device(device).type, enabled=recipe.precision == "float16"),
+        gradients=GradientWatch(model),
+        ema=Ema(model, recipe.ema) if recipe.ema else None,
+    )
+
+
+def optimizer_of(model: nn.Module, words: OptimizerWords) -> torch.optim.Optimizer:
+    """Return the optimizer that the words describe, over the parameters that learn."""
+    return build_optimizer(
+        model,
+        name=words.name,
+        lr=words.lr,
+        weight_decay=words.weight_decay,
+        betas=words.betas,
+        eps=words.eps,
+        momentum=words.momentum,
+        nesterov=words.nesterov,
+        trust_clip=words.trust_clip,
+        layer_decay=words.layer_decay,
+    )
+
+
+def goal_of(recipe: Recipe, device: str | torch.device, teacher: nn.Module | None = None) -> Goal:
+    """Return the loss of a recipe.
+
+    Args:
+        teacher: takes the place of the one the recipe names.
+
+    Raises:
+        ConfigError, CheckpointError: a teacher is given that the recipe does not ask for, or cannot be loaded.
+    """
+    words, dtype = recipe.distillation, DTYPES[recipe.precision]
+    if words is None:
+        if teacher is not None:
+            raise ConfigError("A teacher was given, but the recipe has no [distillation]. Add it, or leave it out.")
+        return Goal(words=recipe.loss, dtype=dtype)
+    module = load_teacher(words) if teacher is None else teacher
+    distillation = Distillation(
+        kind=words.kind, alpha=words.alpha, temperature=words.temperature, output=words.output
+    )
+    return Goal(
+        words=recipe.loss, dtype=dtype, distillation=distillation, teacher=module.to(device).eval().requires_grad_(False)
+    )
+
+
+def load_teacher(words: DistillationWords) -> nn.Module:
+    """Load the teacher: from a run or checkpoint, or by calling "module:function".
+
+    Raises:
+        CheckpointError: no run or checkpoint there.
+        ConfigError: the function cannot be found, or returns no torch module.
+    """
+    module, _, function = words.teacher.partition(":")
+    if function and not Path(words.teacher).exists():
+        return _call(words.teacher, module, function)
+    return load(find_checkpoint(Path(words.teacher)))
+
+
+def _call(text: str, module: str, function: str) -> nn.Module:
+    try:
+        build: Callable[[], Any] = getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"The teacher {text!r} cannot be found: {error}. Expected module:function.") from error
+    teacher = build()
+    if not isinstance(teacher, nn.Module):
+        raise ConfigError(f"The teacher {text!r} must return a torch module, got {type(teacher).__name__}.")
+    return teacher
+
+
+def _starting_from(init: str, words: dict[str, Any]) -> SpikingModel:
+    model, _ = adapt(find_checkpoint(Path(init)), **words)
+    return model.train()
+
+
+def _check_classes(given: int, dataset: Dataset) -> None:
+    needed = len(dataset.classes)
+    if given != needed:
+        raise ConfigError(
+            f"The model has {given} classes, the data set {dataset.name!r} has {needed}. "
+            f"Set num_classes = {needed} under [model.config] of the recipe, or leave it out."
+        )
+

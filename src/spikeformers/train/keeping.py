@@ -1,0 +1,136 @@
+"""What a run leaves on the disk while it goes on, and how it is picked up from there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import safetensors.torch
+import torch
+
+from spikeformers.errors import CheckpointError
+from spikeformers.files import atomic_write
+from spikeformers.models import save
+from spikeformers.train.clock import Clock
+from spikeformers.train.directory import Unfinished, saving
+from spikeformers.train.errors import TrainingError
+from spikeformers.train.plan import Plan, fingerprint
+from spikeformers.train.result import Note
+from spikeformers.train.run import Provenance
+from spikeformers.train.state import TrainingState
+from spikeformers.train.update import Diverged
+from spikeformers.version import __version__
+
+
+def keep_epoch(plan: Plan, state: TrainingState, clock: Clock) -> Plan:
+    """Write checkpoints, log and state after a completed epoch; return the plan, whose directory is now its own.
+
+    Raises:
+        TrainingError, CheckpointError: something could not be written; what was there before is as it was.
+    """
+    provenance = _provenance(plan, state).to_dict()
+    with plan.directory.replacing(former=plan.former) as fresh:
+        with state.averaged():
+            save(state.model, fresh.last, provenance=provenance)
+            if state.best is state.history[-1]:
+                save(state.model, fresh.best, provenance=provenance)
+        fresh.write_lines(fresh.log, state.history)
+        fresh.write_lines(fresh.times, clock.done)
+        fresh.write_json(fresh.recipe, plan.recipe.to_dict())
+        fresh.write_state(state.step, _content(plan, state))
+    return replace(plan, former=False)
+
+
+def keep_position(plan: Plan, state: TrainingState, clock: Clock) -> Plan:
+    """Write the state within an epoch; return the plan, whose directory is now its own.
+
+    Raises:
+        TrainingError: something could not be written; what was there before is as it was.
+    """
+    with plan.directory.replacing(former=plan.former) as fresh:
+        fresh.write_lines(fresh.times, [*clock.done, clock.now()])
+        fresh.write_json(fresh.recipe, plan.recipe.to_dict())
+        fresh.write_state(state.step, _content(plan, state))
+    return replace(plan, former=False)
+
+
+def pick_up(plan: Plan, state: TrainingState, found: Unfinished) -> Clock:
+    """Bring the state to where an unfinished run was saved; return the run's clock.
+
+    Raises:
+        TrainingError: the data set is not the one the run was started with.
+    """
+    if found.state["data"] != fingerprint(plan.dataset):
+        raise TrainingError(
+            f"{plan.directory.path} holds an unfinished run of this recipe on other data: number of images, labels, "
+            "classes or normalisation differ. Bring back the data it was started with, choose another directory, or "
+            "start again with --overwrite."
+        )
+    state.restore(found.state["moving"])
+    for text in (*found.damaged, *_doubts(found.state)):
+        plan.watch(Note(text=text))
+    return Clock(plan.directory.read_times(), epochs_done=len(state.history))
+
+
+def where(plan: Plan, state: TrainingState) -> str:
+    """Say in words up to where the run has come."""
+    if not state.position:
+        return f"after epoch {len(state.history)}"
+    return f"in epoch {len(state.history) + 1}, after step {state.position} of {plan.steps_per_epoch}"
+
+
+def keep_diverged(plan: Plan, state: TrainingState, diverged: Diverged, rate: float) -> TrainingError:
+    """Keep the batch and the weights that a run diverged with, and return the error that says so."""
+    place = f"in epoch {len(state.history) + 1}, step {state.position + 1}"
+    folder = plan.directory.diverged
+    tensors = {}
+    for number, batch in enumerate(diverged.batches):
+        tensors |= {f"x.{number}": batch.x.contiguous(), f"targets.{number}": batch.targets.contiguous()}
+    facts = {"what": diverged.what, "where": place, "learning_rate": repr(rate), "step": str(state.step)}
+    try:
+        with saving(folder), atomic_write(folder / "batch.safetensors") as file:
+            file.write(safetensors.torch.save(tensors, facts))
+        save(state.model, folder / "model.safetensors")
+        kept = f"The batch and the weights that gave it lie in {folder} for study."
+    except (TrainingError, CheckpointError) as error:
+        kept = f"The batch could not be kept for study: {error}"
+    return TrainingError(
+        f"The {diverged.what} {place} (learning rate {rate:.3g}): training diverged. Lower the learning rate (lr), "
+        f"lengthen the warm-up (warmup_epochs) or clip the gradient (clip_norm) of the recipe. {kept} What was saved "
+        "before is intact."
+    )
+
+
+def _content(plan: Plan, state: TrainingState) -> dict[str, Any]:
+    return {
+        "data": fingerprint(plan.dataset),
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+        "moving": state.capture(),
+    }
+
+
+def _doubts(found: dict[str, Any]) -> list[str]:
+    """What keeps a run that goes on from ending with the bits of an undisturbed one."""
+    pairs = {"threads": torch.get_num_threads(), "torch": str(torch.__version__)}
+    return [
+        f"The run was started with {word} {found[word]}, now it is {now}: it goes on, but its last bits may differ."
+        for word, now in pairs.items()
+        if found[word] != now
+    ]
+
+
+def _provenance(plan: Plan, state: TrainingState) -> Provenance:
+    epoch = state.history[-1]
+    return Provenance(
+        recipe=plan.recipe.to_dict(),
+        dataset=plan.dataset.name,
+        classes=plan.dataset.classes,
+        mean=plan.dataset.mean,
+        std=plan.dataset.std,
+        epoch=epoch.epoch,
+        accuracy=epoch.eval_accuracy,
+        eval_part=plan.eval_part,
+        seed=plan.recipe.seed,
+        versions={"spikeformers": __version__, "torch": str(torch.__version__)},
+    )
