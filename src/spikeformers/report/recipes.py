@@ -3,26 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.syntax import Syntax
 from rich.text import Text
 
-from spikeformers.report.layout import new_table
+from spikeformers import catalog
+from spikeformers.report.layout import heading, new_table, pairs
+from spikeformers.report.text import count
 
 if TYPE_CHECKING:
     from spikeformers.train import Recipe
 
 
 def recipe_list(recipes: Sequence[Recipe]) -> RenderableType:
-    """One line per recipe."""
-    table = new_table("recipe", "data set", "model", ">epochs", ">paper's accuracy")
+    """One line per packaged recipe; one that starts from a checkpoint has no size of its own."""
+    table = new_table("recipe", "data set", ">parameters", ">epochs", ">paper")
     for recipe in recipes:
         table.add_row(
             Text(recipe.name, "cyan"),
             recipe.dataset,
-            recipe.model.name or "from --init",
+            count(catalog.get(recipe.model.name).parameters) if recipe.model.name else "",
             str(recipe.schedule.total_epochs),
-            f"{recipe.paper.accuracy} %" if recipe.paper else "",
+            f"{recipe.paper.accuracy:.2f}" if recipe.paper else "",
         )
     return table
+
+
+def recipe_facts(recipe: Recipe) -> list[tuple[str, str]]:
+    """What follows from a recipe's words, each with its name."""
+    words, paper = recipe.schedule, recipe.paper
+    parts = f" ({words.epochs} and {words.cooldown_epochs} of cooldown)" if words.cooldown_epochs else ""
+    facts = [
+        ("peak learning rate", f"{recipe.peak_lr:g}"),
+        ("epochs in all", f"{words.total_epochs}{parts}"),
+    ]
+    if paper:
+        facts.append(("accuracy", f"{paper.accuracy} % ({paper.source}; reported by the paper, not measured here)"))
+    return facts
+
+
+def recipe_page(recipe: Recipe, text: str, language: str) -> RenderableType:
+    """The file of a recipe in colours, and what follows from its words."""
+    file = Syntax(text.rstrip(), language, theme="ansi_dark", background_color="default", word_wrap=True)
+    return Group(file, heading("What follows"), pairs(recipe_facts(recipe)))
+
+
+def recipe_differences(rows: Sequence[tuple[str, Any, Any]], names: tuple[str, str]) -> RenderableType:
+    """The keys in which two recipes differ; a key that a recipe leaves out has a dash."""
+    if not rows:
+        return Text("The recipes do not differ.")
+    table = new_table("key", *names)
+    for key, *values in rows:
+        table.add_row(Text(key, "cyan"), *(Text(_word(value)) for value in values))
+    return table
+
+
+def _word(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(_word, value)) if isinstance(value, list) else str(value)

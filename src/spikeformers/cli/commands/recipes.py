@@ -1,19 +1,24 @@
 """List, show and compare the recipes that `train` goes by.
 
 Examples:
-  spikeformers recipes list
-  spikeformers recipes list "*cifar10*"
+  spikeformers recipes list "*cifar10"
+  spikeformers recipes show spikformer_cifar10
+  spikeformers recipes show digits_spikformer > my_recipe.toml
+  spikeformers recipes diff spikformer_cifar10 spikingformer_cifar10
+  spikeformers recipes diff digits_spikformer runs/digits_spikformer --json
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
+from importlib import resources
+from pathlib import Path
 
 from spikeformers.cli.output import console, print_json
 from spikeformers.errors import UnknownNameError, suggest
 from spikeformers.report import recipes as report
-from spikeformers.train.recipe import load_recipe, recipe_names
+from spikeformers.train.recipe import differences, load_recipe, recipe_names
 
 
 def list_recipes(pattern: str = "*", /, *, json: bool = False) -> None:
@@ -29,8 +34,65 @@ def list_recipes(pattern: str = "*", /, *, json: bool = False) -> None:
         raise UnknownNameError(f"No recipe matches {pattern!r}.{near} `spikeformers recipes list` shows every name.")
     if json:
         print_json(found)
+        return
+    page = console()
+    page.print(report.recipe_list(found))
+    if any(recipe.paper for recipe in found):
+        page.print("\npaper: accuracy in per cent as the paper reports it, not measured here", style="dim")
+
+
+def show(recipe: str, /, *, json: bool = False) -> None:
+    """Show a recipe with its comments, and what follows from its words.
+
+    Args:
+        recipe: Name of a packaged recipe, path of a TOML file, or directory of a run.
+        json: Print one JSON document.
+    """
+    place = _place(recipe)
+    loaded = load_recipe(place)
+    facts = {"peak_lr": loaded.peak_lr, "total_epochs": loaded.schedule.total_epochs}
+    if json:
+        print_json({"recipe": loaded, **facts})
+        return
+    text, language = _text(place), Path(place).suffix.removeprefix(".") or "toml"
+    page = console()
+    if page.is_terminal:
+        page.print(report.recipe_page(loaded, text, language))
     else:
-        console().print(report.recipe_list(found))
+        print(text.rstrip())
+        if language == "toml":  # so that the output is the file of a recipe again
+            print("\n" + "\n".join(f"# {name}: {fact}" for name, fact in report.recipe_facts(loaded)))
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"list": list_recipes}
+def diff(first: str, second: str, /, *, json: bool = False) -> None:
+    """Show in which words two recipes differ.
+
+    Args:
+        first: Name of a packaged recipe, path of a TOML or JSON file, or directory of a run.
+        second: The same for the other one.
+        json: Print one JSON document.
+    """
+    tables = [load_recipe(_place(name)).to_dict() for name in (first, second)]
+    rows = [row for row in differences(*tables) if row[0] not in _PROSE]
+    if json:
+        differing = [{"key": key, "first": one, "second": other} for key, one, other in rows]
+        print_json({"first": first, "second": second, "differences": differing})
+    else:
+        console().print(report.recipe_differences(rows, (first, second)))
+
+
+_PROSE = ("name", "description", "paper.notes")  # they differ between any two recipes and decide nothing
+
+COMMANDS: dict[str, Callable[..., None]] = {"list": list_recipes, "show": show, "diff": diff}
+
+
+def _place(name: str) -> str:
+    """The file that a run directory keeps its recipe in; other names and paths are what they are."""
+    packaged = name in recipe_names()
+    return str(Path(name) / "recipe.json") if not packaged and Path(name).is_dir() else name
+
+
+def _text(place: str) -> str:
+    if Path(place).suffix in (".toml", ".json"):
+        return Path(place).read_text(encoding="utf-8")
+    return (resources.files("spikeformers.train") / "recipes" / f"{place}.toml").read_text(encoding="utf-8")

@@ -1,0 +1,57 @@
+"""Words of a recipe that are changed from outside, one `key=value` at a time."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from spikeformers.errors import ConfigError
+from spikeformers.train.recipe import Recipe, load_recipe
+
+
+def load_changed(name_or_path: str | Path, settings: Iterable[str]) -> Recipe:
+    """Load a recipe with some words changed; a paper's accuracy stays with it only where the seed alone is another.
+
+    Args:
+        settings: texts such as "schedule.epochs=400" or "model.config.time_steps=10".
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+        ConfigError: a text that is no `key=value`, an unknown key, or a value of the wrong type.
+    """
+    changes = nested(settings)
+    recipe = load_recipe(name_or_path, **changes)
+    return recipe if changes.keys() <= {"seed"} else replace(recipe, paper=None)
+
+
+def nested(settings: Iterable[str]) -> dict[str, Any]:
+    """Return the settings as the nested tables of a recipe; the last one of a key counts.
+
+    >>> nested(["seed=1", "model.name=spikformer_2_64.digits", "model.config.time_steps=2"])
+    {'seed': 1, 'model': {'name': 'spikformer_2_64.digits', 'config': {'time_steps': 2}}}
+    """
+    tables: dict[str, Any] = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        *path, last = (word.strip() for word in key.split("."))
+        if not (equals and last and all(path)):
+            raise ConfigError(f"{setting!r} changes no word. Expected KEY=VALUE, for example schedule.epochs=400.")
+        table = tables
+        for word in path:
+            table = table.setdefault(word, {})
+            if not isinstance(table, dict):
+                raise ConfigError(f"{setting!r}: {word} is given a value of its own as well. Leave one of them out.")
+        table[last] = _value(text.strip())
+    return tables
+
+
+def _value(text: str) -> object:
+    """A value as TOML writes it; what TOML does not understand is a text without its quotes."""
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return table["value"] if len(table) == 1 else text
