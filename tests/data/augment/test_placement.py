@@ -7,8 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from spikeformers.data import Augment, Compose, RandomCrop, RandomHorizontalFlip
-from spikeformers.errors import ConfigError
+from spikeformers.data.augment import Augment, Compose, RandomCrop, RandomHorizontalFlip
+from spikeformers.errors import ConfigError, InputError
 
 DTYPES = [torch.uint8, torch.float32]
 
@@ -50,6 +50,23 @@ def test_a_crop_is_a_window_of_the_padded_image_at_any_place(dtype: torch.dtype,
     # Each place is binomial(900, 1/number): six standard deviations either side.
     expected, spread = 900 / number, (900 / number * (1 - 1 / number)) ** 0.5
     assert all(abs(count - expected) < 6 * spread for count in counts.values())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("fill", [(9,), (7, 200, 31)])
+def test_the_border_has_the_colour_of_fill(dtype: torch.dtype, fill: tuple[int, ...]) -> None:
+    images = torch.zeros(200, 3, 5, 4, dtype=dtype)
+    result = RandomCrop(5, fill)(images, seeded(1))
+    for channel in range(3):
+        values = result[:, channel].unique()
+        assert values.tolist() == [0, fill[channel % len(fill)]]
+
+
+def test_a_fill_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(InputError, match=r"fill has 2 numbers, but the images have 3 channel"):
+        RandomCrop(1, (1, 2))(distinct(2, torch.uint8), seeded(0))
+    with pytest.raises(ConfigError, match=r"fill is \(256,\)"):
+        RandomCrop(1, (256,))(distinct(2, torch.uint8), seeded(0))
 
 
 def test_a_crop_without_padding_changes_nothing() -> None:

@@ -1,0 +1,31 @@
+"""Random changes of training images, for a whole batch at once.
+
+An augmentation takes images `[B, C, H, W]`, or frames `[B, T, C, H, W]`, and a generator, and returns the same
+shape and dtype. Every sample gets one choice of its own, the same for all its time steps. Choices are drawn on the
+CPU from the generator, in a number that does not depend on what the images show; the images may lie on any device.
+
+Before normalisation, on uint8: `RandomCrop`, `RandomHorizontalFlip`, `ColorJitter`, `RandAugment`, `AutoAugment`.
+After it, on float: `RandomErasing`. `Mixing` (Mixup and CutMix) changes the labels as well.
+"""
+
+from spikeformers.data.augment.auto_augment import AutoAugment
+from spikeformers.data.augment.color_jitter import ColorJitter
+from spikeformers.data.augment.compose import Augment, Compose
+from spikeformers.data.augment.erasing import RandomErasing
+from spikeformers.data.augment.fill import mean_colour
+from spikeformers.data.augment.mixing import Mixing
+from spikeformers.data.augment.placement import RandomCrop, RandomHorizontalFlip
+from spikeformers.data.augment.rand_augment import RandAugment
+
+__all__ = [
+    "Augment",
+    "AutoAugment",
+    "ColorJitter",
+    "Compose",
+    "Mixing",
+    "RandAugment",
+    "RandomCrop",
+    "RandomErasing",
+    "RandomHorizontalFlip",
+    "mean_colour",
+]
