@@ -45,7 +45,17 @@ def test_a_block_adds_its_branches_one_after_the_other() -> None:
     assert mlp.memory is memory
 
 
-def blocks(depth: int, *, inputs: Values, spike_first: bool, **words: Any) -> nn.ModuleList:
+@pytest.mark.parametrize(
+    ("depth", "rates"), [(1, [0]), (2, [0, 0.3]), (4, [0, 0.1, 0.2, 0.3]), (7, [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3])]
+)
+def test_stochastic_depth_grows_linearly(depth: int, rates: list[float]) -> None:
+    stack = blocks(depth, inputs=REAL, spike_first=True, drop_path=0.3)
+    assert [block.join.drop_path for block in stack] == pytest.approx(rates)
+    assert "drop_path" in repr(stack[-1].join) or depth == 1
+    assert [block.join.drop_path for block in blocks(3, inputs=REAL, spike_first=True)] == [0, 0, 0]
+
+
+def blocks(depth: int, *, inputs: Values, spike_first: bool, drop_path: float = 0.0, **words: Any) -> nn.ModuleList:
     torch.manual_seed(0)
     return build_blocks(
         depth,
@@ -59,6 +69,7 @@ def blocks(depth: int, *, inputs: Values, spike_first: bool, **words: Any) -> nn
         spike_first=spike_first,
         qkv_bias=not spike_first,
         init="kaiming_uniform",
+        drop_path=drop_path,
     )
 
 

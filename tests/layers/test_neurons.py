@@ -82,6 +82,18 @@ def test_an_analog_neuron_resets_by_its_own_words(words: dict[str, Any]) -> None
     assert torch.equal(resets, neuron("plif", **words).double()(x))
 
 
+@pytest.mark.parametrize("words", [{}, {"tau": 7.0, "v_threshold": 0.1, "v_reset": None, "detach_reset": False}])
+def test_relu_is_no_spiking_neuron(words: dict[str, Any]) -> None:
+    x = current().requires_grad_()
+    layer = neuron("relu", **words)
+    assert torch.equal(layer(x), x.clamp_min(0))
+    assert not list(layer.parameters())
+    (grad,) = torch.autograd.grad(layer(x).sum(), x)
+    assert torch.equal(grad, (x > 0).double())
+    # Each time step for itself.
+    assert torch.equal(layer(x.flip(0)), layer(x).flip(0))
+
+
 @pytest.mark.parametrize("word", sorted(NEURONS))
 def test_only_analog_neurons_have_reset_spikes(word: str) -> None:
     resets = neuron(word).double().reset_spikes(current())
@@ -97,6 +109,7 @@ def test_only_analog_neurons_have_reset_spikes(word: str) -> None:
         ("pliaf", REAL),
         ("ternary", TERNARY),
         ("integer", integers(4)),
+        ("relu", REAL),
     ],
 )
 def test_a_neuron_emits_what_it_declares(word: str, values: Any) -> None:
@@ -124,7 +137,7 @@ def test_with_a_memory_steps_equal_all_at_once(word: str) -> None:
         memory = Memory(kept)
         steps.append(layer(x_t.unsqueeze(0), memory))
         kept = memory.after
-        assert list(kept) == [(layer, "v")]
+        assert list(kept) == ([] if word == "relu" else [(layer, "v")])
     assert torch.equal(torch.cat(steps), layer(x))
 
 

@@ -48,6 +48,14 @@ def images(stride: int, *, in_channels: int = 3) -> Tensor:
 
 
 @every_stem
+def test_the_first_convolution_declares_the_values_of_the_input(stem: type[PatchSplitting]) -> None:
+    tokenizer = stem(3, DIM, pooling="0011", pool_before_neuron=False, vocabulary=Vocabulary(), inputs=integers(7))
+    first, *others = (module for module in tokenizer.modules() if isinstance(module, Conv2d))
+    assert first.inputs == integers(7)
+    assert {conv.inputs for conv in others} == {BINARY}
+
+
+@every_stem
 @every_pooling
 @before_or_after
 def test_strides_and_shapes(stem: type[PatchSplitting], pooling: str, pool_before_neuron: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spikeformers.layers import Add, Memory, Neuron, Unit
+from spikeformers.layers import Memory, Neuron, Unit
 from spikeformers.layers.frames import over_frames
 
 
@@ -48,11 +48,6 @@ def test_only_neurons_get_the_memory() -> None:
     second = Memory(first.after)
     unit(torch.tensor(0.0), second)
     assert second.after == {(unit.neuron, "v"): 2.0}
-
-
-def test_a_branch_is_added_to_the_stream() -> None:
-    stream, branch = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
-    assert torch.equal(Add()(stream, branch), stream + branch)
 
 
 def test_frames_are_in_time_major_order() -> None:

@@ -58,6 +58,9 @@ NAME = "spikformer_4_384.cifar10"
         ({"attention_v_threshold": -0.5}, r"attention_v_threshold must be a positive number, got -0\.5\."),
         ({"v_reset": math.inf}, r"v_reset must be a finite number or None, got inf\."),
         ({"surrogate_alpha": -1}, r"surrogate 'sigmoid' needs a positive alpha, got -1\.0\."),
+        ({"drop_path": -0.1}, r"drop_path must be from 0 to below 1, got -0\.1\."),
+        ({"drop_path": 1}, r"drop_path must be from 0 to below 1, got 1\.0\."),
+        ({"drop_path": math.nan}, r"drop_path must be from 0 to below 1, got nan\."),
         # words that contradict each other
         ({"dim": 4, "heads": 4}, r"dim must be at least 8 .*, got 4\."),
         ({"dim": 64, "heads": 12}, r"dim must be a multiple of heads, got dim 64, heads 12\."),
@@ -77,6 +80,7 @@ def test_words_a_model_cannot_have(words: dict[str, Any], message: str) -> None:
     ("words", "message"),
     [
         ({"neuron": "lfi"}, "no neuron 'lfi'. Did you mean 'lif'"),
+        ({"encoder": "poison"}, "no encoder 'poison'. Did you mean 'poisson'"),
         ({"norm": "batchnorm"}, "no norm 'batchnorm'. Did you mean 'batch_norm'"),
         ({"surrogate": "sigmod"}, "no surrogate gradient 'sigmod'. Did you mean 'sigmoid'"),
     ],

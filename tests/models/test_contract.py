@@ -142,7 +142,7 @@ def test_nothing_multiplies_outside_the_operations(name: str) -> None:
 
 
 @every_form
-@pytest.mark.parametrize("neuron", ["if", "plif", "pliaf", "ternary", "integer"])
+@pytest.mark.parametrize("neuron", ["if", "plif", "pliaf", "ternary", "integer", "relu"])
 def test_any_neuron_by_one_word(name: str, neuron: str) -> None:
     model = tiny_model(name, neuron=neuron)
     x = random_input(model, 2)

@@ -121,7 +121,8 @@ class IntegerLIF(LIF):
 class ReLU(Neuron):
     """No spiking neuron but max(0, x), the same at every time step; it ignores the spiking words.
 
-    With it a model is an ordinary network of the same shape: a teacher to distil a spiking one from.
+    With it a model is an ordinary network of the same shape: a teacher to distil a spiking one from. Its attention is
+    cubic in real activations, with no softmax to bound them, and may overflow float16: train it in float32 or bfloat16.
     """
 
     values = REAL

@@ -6,6 +6,7 @@ from spikeformers.models.config import ModelConfig
 from spikeformers.models.registry import create_model, list_models, model_class
 from spikeformers.models.spikformer import Spikformer, SpikformerConfig
 from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
+from spikeformers.models.transfer import Transfer, adapt, freeze
 from spikeformers.models.trunk import TrunkConfig, TrunkModel
 
 __all__ = [
@@ -17,9 +18,12 @@ __all__ = [
     "Spikingformer",
     "SpikingformerConfig",
     "State",
+    "Transfer",
     "TrunkConfig",
     "TrunkModel",
+    "adapt",
     "create_model",
+    "freeze",
     "list_models",
     "load",
     "model_class",

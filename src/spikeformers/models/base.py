@@ -43,6 +43,7 @@ class SpikingModel(nn.Module, ABC):
         name: catalogue name, where it came from there.
         builds: "module:Class" that finds its class again, in the catalogue's words where it came from there.
         system, variant: the published system and form whose official names it has, or None.
+        frozen: names of the modules that stay in eval mode (see `models.freeze`).
     """
 
     Config: ClassVar[type[ModelConfig]]
@@ -56,6 +57,7 @@ class SpikingModel(nn.Module, ABC):
         self.builds = f"{type(self).__module__}:{type(self).__qualname__}"
         self.system: str | None = None
         self.variant: str | None = None
+        self.frozen: tuple[str, ...] = ()
 
     @property
     def recompute_blocks(self) -> bool:
@@ -82,6 +84,13 @@ class SpikingModel(nn.Module, ABC):
     def from_words(cls, words: Mapping[str, Any]) -> Self:
         """Build from config words; see `ModelConfig.from_words` for its errors."""
         return cls(cls.Config.from_words(words))
+
+    def train(self, mode: bool = True) -> Self:
+        """Training or eval mode, as `nn.Module.train`; frozen modules stay in eval mode."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
 
     @property
     @abstractmethod

@@ -119,6 +119,21 @@ def load(path: str | os.PathLike[str]) -> SpikingModel:
     Raises:
         CheckpointError: an unreadable or foreign file, an unknown class, or tensors that disagree with the config.
     """
+    header, kind, tensors = read_checkpoint(path)
+    # The random weights it starts from are thrown away, so they must not cost the caller random numbers.
+    with torch.random.fork_rng(devices=[]):
+        model = kind.from_words(header.config)
+    model.load_state_dict(tensors, assign=True)
+    model.name, model.builds, model.system, model.variant = header.name, header.builds, header.system, header.variant
+    return model.eval()
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Header, type[SpikingModel], dict[str, Tensor]]:
+    """A checkpoint's header, the class it names, and its tensors, which are those the header's config describes.
+
+    Raises:
+        CheckpointError: as `load`.
+    """
     header = read_header(path)
     if header.builds not in known_builds():
         raise CheckpointError(
@@ -137,14 +152,9 @@ def load(path: str | os.PathLike[str]) -> SpikingModel:
                 f"the config of {path} disagrees with its tensors: {wrong}. "
                 "The file was altered after it was written; restore it from a copy."
             )
-        # The random weights it starts from are thrown away, so they must not cost the caller random numbers.
-        with torch.random.fork_rng(devices=[]):
-            model = kind.from_words(header.config)
     except (ConfigError, UnknownNameError) as error:
         raise CheckpointError(f"the config in {path} cannot be built: {error}") from error
-    model.load_state_dict(tensors, assign=True)
-    model.name, model.builds, model.system, model.variant = header.name, header.builds, header.system, header.variant
-    return model.eval()
+    return header, kind, tensors
 
 
 def _parse(path: str | os.PathLike[str], text: str) -> Header:

@@ -120,6 +120,29 @@ def test_autocast_to_bfloat16(layer: Layer, x: Tensor) -> None:
         assert parameter.grad.abs().sum() > 0
 
 
+def test_the_gradient_of_a_learned_tau_is_summed_in_its_own_precision() -> None:
+    """Its terms fit float16, as a loss scaler wants them; their sum does not."""
+    x = torch.full((1, 70_000), 3.0, dtype=torch.float16)
+    inverse_tau = torch.tensor(0.25, requires_grad=True)
+    out, _ = lif(x, None, Dynamics(output="membrane", v_reset=None), inverse_tau=inverse_tau)
+    out.backward(torch.full_like(out, 4.0))
+    assert inverse_tau.grad is not None
+    assert inverse_tau.grad.dtype == torch.float32
+    assert float(inverse_tau.grad) == 70_000 * 3.0 * 4.0  # dH/dk = X
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_compile_under_autocast(dtype: torch.dtype, x: Tensor) -> None:
+    torch._dynamo.reset()
+    layer = Layer(Dynamics(), learned=True)
+    compiled = torch.compile(layer, fullgraph=True, backend="aot_eager")
+    with torch.autocast("cpu", dtype):
+        got, expected = compiled(x), layer(x)
+    assert got[0].dtype == dtype
+    assert torch.equal(got[0], expected[0])
+    assert torch.equal(got[1], expected[1])
+
+
 def test_autocast_fires_as_bfloat16_does() -> None:
     """No part of the neuron leaves the precision its current came in."""
     x = torch.randn(4, 2, 5, generator=torch.Generator().manual_seed(1))

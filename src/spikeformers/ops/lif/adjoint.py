@@ -47,6 +47,7 @@ def lif_adjoint(
     k = inverse_tau if inverse_tau is not None else (0.0 if math.isinf(dynamics.tau) else 1 / dynamics.tau)
     grad_x: list[Tensor] = []
     grad_k = None if inverse_tau is None else torch.zeros_like(inverse_tau)
+    summed = None if grad_k is None else torch.promote_types(h[0].dtype, grad_k.dtype)
     carried = torch.zeros_like(h[0]) if grad_v is None else grad_v
     # Step by step, not for all T at once: one step's tensors stay in the cache and are not paged in anew each time.
     for t in reversed(range(len(h))):
@@ -57,7 +58,8 @@ def lif_adjoint(
         if (grad_of_h := grad_h[t]) is not None:
             grad = grad + grad_of_h
         if grad_k is not None and x is not None:
-            grad_k += (grad * _leak_drive(t, x, v, h, dynamics)).sum()
+            # One number for all of them: half precision could overflow where each of them does not.
+            grad_k += (grad * _leak_drive(t, x, v, h, dynamics)).sum(dtype=summed)
         grad_x.append(grad * k if decays else grad)
         carried = grad * (1 - k)
     return torch.stack(grad_x[::-1]), carried, grad_k

@@ -20,6 +20,10 @@ def lif(
 ) -> tuple[Tensor, Tensor]:
     """Run a neuron of the LIF family over T time steps.
 
+    Charge, fire and reset all run in x's dtype. Under autocast a convolution or linear hands it half precision, so the
+    membrane potential is integrated in half precision too, as in the papers' training with native AMP; near the
+    threshold it may then fire where float32 does not.
+
     Args:
         x: input current, floating point, [T, ...] with T >= 1.
         v: membrane potential [...] before the first step, in x's dtype; None is the potential at rest.
