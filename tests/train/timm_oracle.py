@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,13 +12,20 @@ import torch
 
 def timm_module(name: str) -> Any:
     """Import a module of timm, or skip the test where timm is absent."""
-    # torchvision's compiled part needs a CUDA build of torch; its Python part only needs these two operators declared.
-    if not torch._C._jit_get_schemas_for_operator("torchvision::nms"):
-        library = torch.library.Library("torchvision", "FRAGMENT")
+    with torchvision_operators():
+        return pytest.importorskip(name, reason="timm is not installed", exc_type=ImportError)
+
+
+@contextmanager
+def torchvision_operators() -> Iterator[None]:
+    """Declare two operators that torchvision's import looks for and its compiled part, built for CUDA, cannot bring.
+
+    They go again at the end, so that nobody who declares them too is in the way.
+    """
+    if torch._C._jit_get_schemas_for_operator("torchvision::nms"):
+        yield
+        return
+    with torch.library._scoped_library("torchvision", "FRAGMENT") as library:
         for operator in ("nms", "qnms"):
             library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _LIBRARIES.append(library)
-    return pytest.importorskip(name, reason="timm is not installed", exc_type=ImportError)
-
-
-_LIBRARIES: list[torch.library.Library] = []  # a library that is collected takes its operators with it
+        yield

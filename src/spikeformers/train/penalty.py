@@ -138,7 +138,8 @@ def _active(x: Tensor, values: Values) -> Tensor:
     """
     if values.kind == "real":
         return x.new_ones(()).expand_as(x)
-    sizes = (x.abs() if values.signed else x) / values.scale
+    sizes = x.abs() if values.signed else x
+    sizes = sizes if values.scale == 1 else sizes / values.scale
     return sizes.clamp(max=1) if values.kind == "integer" else sizes
 
 
