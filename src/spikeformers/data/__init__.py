@@ -1,31 +1,55 @@
 """Labelled images: what a data set is, where it comes from, and how it becomes batches for a model.
 
 >>> digits = load_dataset("digits")
->>> for x, y in batches(digits.test, batch_size=32, mean=digits.mean, std=digits.std):
-...     ...  # x: float32 [32, 1, 8, 8], y: int64 [32]
+>>> for batch in Batches(source=digits.test, batch_size=32, prepare=Normalised(digits.mean, digits.std)).epoch():
+...     ...  # batch.x: float32 [32, 1, 8, 8], batch.targets: int64 [32]
 """
 
 from spikeformers.data.augment import Augment, Compose, RandomCrop, RandomHorizontalFlip
-from spikeformers.data.batches import Batches, batches, normalise
-from spikeformers.data.dataset import Dataset, Images
+from spikeformers.data.batches import Batch, Batches, Prepare
+from spikeformers.data.class_folders import is_image_folder
+from spikeformers.data.dataset import Dataset
+from spikeformers.data.framed import FramedPictures
+from spikeformers.data.framing import Framing
 from spikeformers.data.idx import read_idx
 from spikeformers.data.image_files import load_images
+from spikeformers.data.normalise import Normalised, normalise
+from spikeformers.data.picture_set import PictureSet
 from spikeformers.data.registry import Loader, dataset_names, load_dataset, register_dataset
+from spikeformers.data.sources import Images, Pictures, Source, Subset, in_memory, names_of, shape_of
+from spikeformers.data.splits import hold_out
+from spikeformers.data.unreadable import refuse_many
+from spikeformers.data.watch import Watch
 
 __all__ = [
     "Augment",
+    "Batch",
     "Batches",
     "Compose",
     "Dataset",
+    "FramedPictures",
+    "Framing",
     "Images",
     "Loader",
+    "Normalised",
+    "PictureSet",
+    "Pictures",
+    "Prepare",
     "RandomCrop",
     "RandomHorizontalFlip",
-    "batches",
+    "Source",
+    "Subset",
+    "Watch",
     "dataset_names",
+    "hold_out",
+    "in_memory",
+    "is_image_folder",
     "load_dataset",
     "load_images",
+    "names_of",
     "normalise",
     "read_idx",
+    "refuse_many",
     "register_dataset",
+    "shape_of",
 ]

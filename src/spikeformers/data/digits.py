@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spikeformers.data.dataset import Dataset, Images
+from spikeformers.data.dataset import Dataset
+from spikeformers.data.sources import Images
 from spikeformers.errors import DataError
 
 FULL_INTENSITY = 16  # of the stored grey values; Images counts to 255

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
+from spikeformers.data.decoding import MODES, decode, naming
 from spikeformers.errors import DataError
-
-MODES = {1: "L", 3: "RGB"}  # Pillow's words for grey and colour, by number of channels
 
 
 def load_images(paths: Sequence[str | os.PathLike[str]], *, channels: int, image_size: tuple[int, int]) -> Tensor:
@@ -50,23 +48,12 @@ def _load(path: Path, mode: str, image_size: tuple[int, int]) -> Tensor:
 
 def _read_picture(path: Path) -> Image.Image:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=("PNG", "JPEG")) as image:
-                # Cameras store how they were held beside the pixels instead of turning them.
-                upright = ImageOps.exif_transpose(image)
-    except Exception as error:  # decoders meet damaged files with errors of many kinds, and document none of them
-        raise _unreadable(path, "PNG or JPEG image", error) from error
-    return _to_eight_bits(upright)
-
-
-def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey, which Pillow would clip, and lay transparency on black, which it would ignore."""
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        return Image.alpha_composite(Image.new("RGBA", image.size, "black"), image.convert("RGBA"))
-    return image
+        with naming(str(path)), path.open("rb") as file:
+            return decode(file)
+    except DataError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            raise DataError(f"{error} Check the path.") from error
+        raise DataError(f"{error} Save it again as PNG, JPEG or .npy.") from error
 
 
 def _read_npy(path: Path) -> Image.Image:
@@ -74,7 +61,7 @@ def _read_npy(path: Path) -> Image.Image:
         # Mapped, not read: a header that claims more than the file holds is refused before memory is taken.
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # as above: a damaged header is parsed as Python and fails in many ways
-        raise _unreadable(path, ".npy file of numbers", error) from error
+        raise _unreadable(path, error) from error
     if array.ndim == 3 and array.shape[0] in MODES:
         array = np.moveaxis(array, 0, -1)
     if array.ndim == 3 and array.shape[-1] == 1:
@@ -103,7 +90,7 @@ def _to_pixels(array: NDArray[Any], path: Path) -> NDArray[np.uint8]:
     return pixels
 
 
-def _unreadable(path: Path, expected: str, error: Exception) -> DataError:
+def _unreadable(path: Path, error: Exception) -> DataError:
     if isinstance(error, FileNotFoundError):
         return DataError(f"{path}: there is no such file. Check the path.")
-    return DataError(f"{path}: not a readable {expected} ({error}). Save it again as PNG, JPEG or .npy.")
+    return DataError(f"{path}: not a readable .npy file of numbers ({error}). Save it again as PNG, JPEG or .npy.")

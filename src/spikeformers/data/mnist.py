@@ -9,8 +9,9 @@ from pathlib import Path
 
 import torch
 
-from spikeformers.data.dataset import Dataset, Images, check_labels
+from spikeformers.data.dataset import Dataset, check_labels
 from spikeformers.data.idx import read_idx
+from spikeformers.data.sources import Images
 from spikeformers.errors import DataError
 
 TRAIN = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte")
@@ -107,6 +108,7 @@ def _load(source: _Source, data_dir: Path | None) -> Dataset:
     _refuse_other_sets(source, folder, train)
     return Dataset(
         name=source.name,
+        title=source.title,
         train=train,
         test=test,
         classes=source.classes,

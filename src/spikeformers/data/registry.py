@@ -6,17 +6,27 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from spikeformers.data.cifar import load_cifar10, load_cifar100
 from spikeformers.data.dataset import Dataset
 from spikeformers.data.digits import load_digits
+from spikeformers.data.framing import Framing
+from spikeformers.data.image_folder import load_cifar10_jpeg, load_image_folder, load_imagenet
 from spikeformers.data.mnist import load_fashion_mnist, load_mnist
+from spikeformers.data.picture_set import PictureSet
+from spikeformers.data.watch import Watch
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 
-Loader = Callable[[Path | None], Dataset]
-"""Takes the directory the user named, or None, and returns the data set."""
+Loader = Callable[[Path | None], Dataset | PictureSet]
+"""Takes the directory the user named, or None, and returns images, or pictures yet to be framed."""
 
 _LOADERS: dict[str, Loader] = {
+    "cifar10": load_cifar10,
+    "cifar100": load_cifar100,
+    "cifar10_jpeg": load_cifar10_jpeg,
     "digits": load_digits,
     "fashion_mnist": load_fashion_mnist,
+    "image_folder": load_image_folder,
+    "imagenet": load_imagenet,
     "mnist": load_mnist,
 }
 
@@ -26,11 +36,20 @@ def dataset_names() -> list[str]:
     return sorted(_LOADERS)
 
 
-def load_dataset(name: str, data_dir: str | os.PathLike[str] | None = None) -> Dataset:
+def load_dataset(
+    name: str,
+    data_dir: str | os.PathLike[str] | None = None,
+    *,
+    framing: Framing | None = None,
+    watch: Watch | None = None,
+) -> Dataset:
     """Load a data set by its name; capitals do not matter, and `-` may stand for `_`.
 
     Args:
         data_dir: where its files lie. Without it, the place its installer uses is tried.
+        framing: how its pictures become images of one size; without it they stay as they are, which is an error
+            where their sizes differ.
+        watch: is told of progress and of what went another way while pictures are decoded.
 
     Raises:
         UnknownNameError: no data set has this name.
@@ -42,7 +61,7 @@ def load_dataset(name: str, data_dir: str | os.PathLike[str] | None = None) -> D
             f"There is no data set '{name}'.{suggest(_key(name), _LOADERS)} Known are: "
             f"{', '.join(dataset_names())}; register_dataset adds one of your own."
         )
-    return loader(None if data_dir is None else Path(data_dir))
+    return loader(None if data_dir is None else Path(data_dir)).framed(framing, watch or Watch())
 
 
 def register_dataset(name: str, loader: Loader) -> None:

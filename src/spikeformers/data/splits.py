@@ -1,0 +1,63 @@
+"""Which pictures are held out, decided for ever by their names.
+
+In every class the pictures with the smallest SHA-256 of "data set, zero byte, picture name" are held out. So the choice
+depends on no library, seed or order of files, and pictures that are added later move at most a few others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import unicodedata
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from spikeformers.data.sources import Source, Subset
+from spikeformers.errors import ConfigError
+
+
+def hold_out(source: Source, share: float, key: str, names: Sequence[str]) -> tuple[Subset, Subset]:
+    """Divide a source into the rest and the held out, both in its order.
+
+    Args:
+        share: of every class that is held out, 0 <= share < 1; see `held_out`.
+        key: name of the data set.
+        names: what each picture is called, or its index as text.
+
+    Raises:
+        ConfigError: a share outside its range.
+    """
+    held = held_out(source.labels, share, key, names)
+    rest, chosen = torch.nonzero(~held).flatten(), torch.nonzero(held).flatten()
+    return Subset(source, rest), Subset(source, chosen)
+
+
+def held_out(labels: Tensor, share: float, key: str, names: Sequence[str]) -> Tensor:
+    """Return which pictures are held out, bool `[N]`.
+
+    A class of n pictures gives `share * n`, rounded to the nearest; with two or more pictures it gives at least one,
+    and keeps at least one. A share of 0 holds out nothing.
+
+    Raises:
+        ConfigError: a share outside 0 <= share < 1.
+    """
+    if not 0 <= share < 1:
+        raise ConfigError(f"The share to hold out is {share}; it must be 0 or more and below 1.")
+    held = torch.zeros(len(labels), dtype=torch.bool)
+    if not share:
+        return held
+    members: dict[int, list[tuple[bytes, int]]] = {}
+    for index, (label, name) in enumerate(zip(labels.tolist(), names, strict=True)):
+        members.setdefault(label, []).append((_hash(key, name), index))
+    for hashed in members.values():
+        count = min(max(1, math.floor(share * len(hashed) + 0.5)), len(hashed) - 1)
+        held[[index for _, index in sorted(hashed)[:count]]] = True
+    return held
+
+
+def _hash(key: str, name: str) -> bytes:
+    # File systems spell "ä" in one letter or in two, and names that are no UTF-8 arrive with surrogates.
+    text = unicodedata.normalize("NFC", f"{key}\0{name}")
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()

@@ -1,0 +1,31 @@
+"""How many pictures may be unreadable before a data set is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+
+from spikeformers.errors import DataError
+
+SHARE = 0.01
+NAMED = 5
+
+
+def refuse_many(unreadable: Collection[str], total: int, where: str) -> None:
+    """Raise if more than 1 % of a part, and more than one picture, cannot be read, or none can.
+
+    Args:
+        unreadable: name and reason of each such picture, each once.
+        total: pictures in the part.
+        where: begins the message: which part of which data set.
+
+    Raises:
+        DataError: too many; the first five are named.
+    """
+    if len(unreadable) <= max(1, SHARE * total) and len(unreadable) < total:
+        return
+    more = f" ... and {len(unreadable) - NAMED} more." if len(unreadable) > NAMED else ""
+    raise DataError(
+        f"{where}: {len(unreadable)} of {total} pictures cannot be read; at most 1 % may be so. "
+        f"{' '.join(islice(unreadable, NAMED))}{more} Replace or remove them."
+    )
