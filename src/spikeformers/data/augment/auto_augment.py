@@ -23,7 +23,7 @@ from spikeformers.errors import ConfigError, suggest
 
 Step = tuple[str, float, int]  # operation, probability, magnitude 0 .. 9 (of no meaning where there is nothing to set)
 
-# Table 9 of the paper's appendix: one of these pairs is drawn for each image.
+# The 25 pairs of the paper's appendix; one of them is drawn for each image.
 IMAGENET: tuple[tuple[Step, Step], ...] = (
     (("Posterize", 0.4, 8), ("Rotate", 0.6, 9)),
     (("Solarize", 0.6, 5), ("AutoContrast", 0.6, 5)),

@@ -53,9 +53,8 @@ def solarize(frames: Tensor, threshold: Tensor) -> Tensor:
 
 
 def solarize_add(frames: Tensor, addend: Tensor) -> Tensor:
-    """Add a number to the values below 128."""
-    raised = (frames.short() + _per_sample(addend, frames).short()).clamp(max=255).byte()
-    return torch.where(frames < 128, raised, frames)
+    """Add a number, at most 128, to the values below 128."""
+    return torch.where(frames < 128, frames + _per_sample(addend, frames).byte(), frames)
 
 
 def color(frames: Tensor, factor: Tensor) -> Tensor:
