@@ -1,119 +1,141 @@
+"""Batches depend on seed, epoch and number, and on nothing else."""
+
 from __future__ import annotations
 
+import os
+import signal
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import Tensor
 
-from spikeformers.data import Batches, Images, RandomHorizontalFlip, batches, normalise
-from spikeformers.errors import ConfigError, DataError
+from spikeformers.data import Batch, Batches, Images, Normalised, Pictures
+from spikeformers.data.streams import mixed, stream
+from spikeformers.errors import ConfigError
 
-MEAN, STD = (0.3, 0.5), (0.2, 0.25)
+PLAIN = Normalised((0.0,), (1.0,))
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """Adds noise of the generator, and tells the epoch."""
+
+    def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+        noise = torch.rand(pictures.images.shape, generator=generator)
+        return pictures.images.float() + noise + 1000 * epoch, pictures.labels
 
 
 def numbered(count: int) -> Images:
     """Images whose every pixel and label tell which one it is."""
     number = torch.arange(count)
-    pixels = number.view(-1, 1, 1, 1).expand(-1, 2, 3, 4).to(torch.uint8).clone()
-    pixels[:, 1] += 1
-    return Images(pixels, number)
+    return Images(number.view(-1, 1, 1, 1).expand(-1, 1, 2, 3).to(torch.uint8).clone(), number)
 
 
 def make(count: int, size: int, **words: Any) -> Batches:
-    return batches(numbered(count), batch_size=size, mean=MEAN, std=STD, **words)
+    return Batches(source=numbered(count), batch_size=size, **{"prepare": PLAIN, **words})
 
 
-def seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
+def equal(first: list[Batch], second: list[Batch]) -> bool:
+    pairs = list(zip(first, second, strict=True))
+    return all(torch.equal(a.x, b.x) and torch.equal(a.targets, b.targets) for a, b in pairs)
 
 
 @given(
     count=st.integers(1, 60),
     size=st.integers(1, 25),
-    shuffle=st.booleans(),
-    drop_last=st.booleans(),
-    seed=st.integers(0, 2**40),
+    seed=st.none() | st.integers(0, 2**40),
+    keep_last=st.booleans(),
+    number=st.integers(0, 5),
 )
 def test_an_epoch_holds_every_image_once_with_its_label(
-    count: int, size: int, shuffle: bool, drop_last: bool, seed: int
+    count: int, size: int, seed: int | None, keep_last: bool, number: int
 ) -> None:
-    if drop_last and count < size:
-        return
-    loader = make(count, size, shuffle=shuffle, drop_last=drop_last, generator=seeded(seed))
-    epoch = list(loader)
-    assert len(epoch) == len(loader)
-    assert all(len(y) == size for _, y in epoch[:-1])
-    labels = torch.cat([y for _, y in epoch])
-    assert len(labels) == (count - count % size if drop_last else count)
-    assert len(labels.unique()) == len(labels)
-    if not shuffle:
+    batches = make(count, size, seed=seed, keep_last=keep_last)
+    epoch = list(batches.epoch(number))
+    assert len(epoch) == len(batches) > 0
+    labels = torch.cat([batch.targets for batch in epoch])
+    whole = keep_last or count < size
+    assert len(labels) == len(labels.unique()) == (count if whole else count - count % size)
+    assert all(len(batch) == size for batch in epoch[:-1])
+    if seed is None:
         assert labels.tolist() == list(range(len(labels)))
-    for x, y in epoch:
-        assert x.dtype == torch.float32
-        assert x.shape == (len(y), 2, 3, 4)
-        torch.testing.assert_close(x[:, 0, 2, 3], (y / 255 - 0.3) / 0.2)
-        torch.testing.assert_close(x[:, 1, 0, 0], ((y + 1) / 255 - 0.5) / 0.25)
+    for batch in epoch:
+        assert batch.x.shape == (len(batch), 1, 2, 3)
+        torch.testing.assert_close(batch.x[:, 0, 1, 2], batch.targets / 255)
 
 
-def test_equal_generators_give_equal_epochs_and_other_ones_do_not() -> None:
-    def order(generator: torch.Generator) -> list[int]:
-        return torch.cat([y for _, y in make(50, 8, shuffle=True, generator=generator)]).tolist()
-
-    first = seeded(1)
-    epochs = [order(first), order(first)]
-    again = seeded(1)
-    assert [order(again), order(again)] == epochs
-    assert epochs[0] != epochs[1]
-    assert order(seeded(2)) != epochs[0]
+@settings(deadline=None)
+@given(start=st.integers(0, 7), number=st.integers(0, 3))
+def test_an_epoch_goes_on_at_any_batch(start: int, number: int) -> None:
+    batches = make(30, 4, seed=1, prepare=Noisy())
+    assert equal(list(batches.epoch(number))[start:], list(batches.epoch(number, start=start)))
 
 
-def test_the_global_random_state_is_left_alone() -> None:
+def test_epochs_and_seeds_differ_in_order_and_augmentation() -> None:
+    first = make(40, 8, seed=1, prepare=Noisy())
+    orders = [
+        torch.cat([batch.targets for batch in batches.epoch(number)]).tolist()
+        for batches in (first, replace(first, seed=2))
+        for number in (0, 1)
+    ]
+    assert len({tuple(order) for order in orders}) == 4
+    noise = [batch.x.frac() for number in (0, 1) for batch in first.epoch(number)]
+    assert not any(torch.equal(a, b) for a, b in zip(noise, noise[1:], strict=False))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_change_nothing_not_even_the_global_random_state(workers: int) -> None:
+    alone = make(50, 8, seed=3, prepare=Noisy())
     before = torch.get_rng_state()
-    list(make(50, 8, shuffle=True, generator=seeded(0), augment=RandomHorizontalFlip()))
+    helped = list(replace(alone, workers=workers).epoch(2, start=1))
     assert torch.equal(torch.get_rng_state(), before)
+    assert equal(list(alone.epoch(2, start=1)), helped)
 
 
-def test_augmentation_sees_uint8_batches_and_leaves_the_stored_images_alone() -> None:
-    images, seen = numbered(10), []
+@dataclass(frozen=True)
+class Interrupted:
+    """Sends its own process the signal of Ctrl-C."""
 
-    def invert(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        seen.append((x.dtype, len(x)))
-        return 255 - x
-
-    kept = images.images.clone()
-    epoch = list(batches(images, batch_size=4, mean=MEAN, std=STD, augment=invert, generator=seeded(0)))
-    assert seen == [(torch.uint8, 4), (torch.uint8, 4), (torch.uint8, 2)]
-    torch.testing.assert_close(epoch[0][0], normalise(255 - kept[:4], MEAN, STD))
-    assert torch.equal(images.images, kept)
+    def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return pictures.images.float(), pictures.labels
 
 
-def test_normalise_gives_zero_mean_and_unit_std() -> None:
-    pixels = torch.randint(0, 256, (50, 2, 9, 9), generator=seeded(0), dtype=torch.uint8)
-    scaled = pixels.double() / 255
-    mean, std = scaled.mean((0, 2, 3)), scaled.std((0, 2, 3))
-    x = normalise(pixels, mean.tolist(), std.tolist())
-    torch.testing.assert_close(x.mean((0, 2, 3)), torch.zeros(2), atol=1e-5, rtol=0)
-    torch.testing.assert_close(x.std((0, 2, 3)), torch.ones(2), atol=1e-5, rtol=0)
+def test_workers_leave_ctrl_c_to_the_parent() -> None:
+    assert len(list(make(8, 4, prepare=Interrupted(), workers=1).epoch())) == 2
 
 
-def test_normalise_does_not_write_into_a_float_input() -> None:
-    pixels = torch.full((1, 2, 3, 3), 255.0)
-    normalise(pixels, MEAN, STD)
-    assert (pixels == 255).all()
+def test_an_error_of_a_worker_reaches_the_caller() -> None:
+    with pytest.raises(TypeError):
+        list(make(8, 4, prepare=None, workers=1).epoch())
 
 
-def test_words_that_cannot_work_are_refused() -> None:
-    with pytest.raises(ConfigError, match="batch_size is 0; it must be 1 or more"):
-        make(5, 0)
-    with pytest.raises(ConfigError, match="batch_size 6 with drop_last leaves no batch of 5 images"):
-        make(5, 6, drop_last=True)
-    with pytest.raises(ValueError, match=r"pass a torch\.Generator"):
-        make(5, 2, shuffle=True)
-    with pytest.raises(ValueError, match=r"pass a torch\.Generator"):
-        make(5, 2, augment=RandomHorizontalFlip())
-    with pytest.raises(DataError, match=r"2 channel\(s\), but 1 means and 2 standard"):
-        batches(numbered(5), batch_size=2, mean=(0.5,), std=STD)
-    with pytest.raises(DataError, match=r"2 channel\(s\), but 2 means and 3 standard"):
-        normalise(numbered(5).images, MEAN, (1.0, 1.0, 1.0))
+def test_unreadable_pictures_are_handed_on() -> None:
+    class Holed(Images):
+        def read(self, indices: Tensor, generator: torch.Generator | None = None) -> Pictures:
+            return replace(super().read(indices), unreadable=(f"picture {int(indices[0])}",))
+
+    images = numbered(4)
+    batches = Batches(source=Holed(images.images, images.labels), batch_size=2, prepare=PLAIN)
+    assert [batch.unreadable for batch in batches.epoch()] == [("picture 0",), ("picture 2",)]
+
+
+def test_impossible_sizes_are_refused() -> None:
+    with pytest.raises(ConfigError, match="batch_size is 0"):
+        make(4, 0)
+    with pytest.raises(ConfigError, match="workers is -1"):
+        make(4, 2, workers=-1)
+
+
+def test_streams_repeat_and_differ_by_seed_and_purpose() -> None:
+    def draw(seed: int, purpose: str) -> list[float]:
+        return torch.rand(4, generator=stream(seed, purpose)).tolist()
+
+    assert draw(1, "order") == draw(1, "order")
+    kinds = [(seed, purpose) for seed in range(3) for purpose in ("order", "augment")]
+    assert len({tuple(draw(seed, purpose)) for seed, purpose in kinds}) == len(kinds)
+    assert all(0 <= mixed(seed, purpose) < 2**63 for seed, purpose in kinds)

@@ -21,10 +21,10 @@ def digits(monkeypatch: pytest.MonkeyPatch) -> Dataset:
     whole = load_dataset("digits")
     small = replace(whole, train=_first(whole.train, 320), test=_first(whole.test, 120))
 
-    def load_small(name: str, data_dir: Path | None = None) -> Dataset:
-        return small if name == "digits" else load_dataset(name, data_dir)
+    def load_small(name: str, data_dir: Path | None = None, **words: Any) -> Dataset:
+        return small if name == "digits" else load_dataset(name, data_dir, **words)
 
-    monkeypatch.setattr("spikeformers.train.loop.load_dataset", load_small)
+    monkeypatch.setattr("spikeformers.train.feed.load_dataset", load_small)
     return small
 
 

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
-from spikeformers.data import Dataset, batches
+from spikeformers import models
+from spikeformers.data import Dataset, normalise
 from spikeformers.errors import CheckpointError, ConfigError, SpikeformersError, UnknownNameError
-from spikeformers.train import loop
+from spikeformers.train import goal, loop
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
 from spikeformers.train.evaluate import Evaluation, evaluate
+from spikeformers.train.feed import training_batches
 from spikeformers.train.loop import fit
 from spikeformers.train.recipe import Recipe, load_recipe
 from spikeformers.train.result import EpochDone, Event, RunFinished, RunStarted, StepDone
@@ -24,6 +28,8 @@ from spikeformers.train.run import load_run
 from spikeformers.train.state import TrainingState
 
 pytestmark = pytest.mark.usefixtures("digits")
+
+FILES = {"best.safetensors", "last.safetensors", "log.jsonl", "recipe.json", "times.jsonl"}
 
 
 def test_learns_and_leaves_a_complete_run(tmp_path: Path, recipe: Recipe) -> None:
@@ -33,10 +39,10 @@ def test_learns_and_leaves_a_complete_run(tmp_path: Path, recipe: Recipe) -> Non
     assert result.epochs[-1].train_loss < result.epochs[0].train_loss - 0.5
     directory = RunDirectory(tmp_path / "run")
     assert directory.read_log() == result.epochs
-    assert json.loads(directory.result.read_text()) == result.to_dict()
+    assert json.loads(directory.result.read_text()) == json.loads(json.dumps(result.to_dict()))
     ran = load_recipe(directory.recipe)
     assert (ran.seed, ran.schedule.epochs, ran.optimizer) == (3, 6, recipe.optimizer)
-    accuracies = [epoch.test_accuracy for epoch in result.epochs]
+    accuracies = [epoch.eval_accuracy for epoch in result.epochs]
     assert result.best_accuracy == max(accuracies)
     assert result.best_epoch == 1 + accuracies.index(max(accuracies))
     assert result.last_accuracy == accuracies[-1]
@@ -62,12 +68,12 @@ def test_the_last_checkpoint_is_the_model_in_memory(
 ) -> None:
     state = keep_state(monkeypatch)
     result = fit(recipe, out=tmp_path)
-    x, _ = next(iter(batches(digits.test, batch_size=40, mean=digits.mean, std=digits.std)))
+    x = normalise(digits.test.images[:40], digits.mean, digits.std)
     run = load_run(tmp_path, which="last")
     with torch.no_grad():
         assert torch.equal(run.model(x), state[0].model.eval()(x))
     again = evaluate(run.model, digits.test, batch_size=32, mean=run.provenance.mean, std=run.provenance.std)
-    assert (again.loss, again.accuracy) == (result.epochs[-1].test_loss, result.last_accuracy)
+    assert (again.loss, again.accuracy) == (result.epochs[-1].eval_loss, result.last_accuracy)
 
 
 def test_events_tell_the_run_in_order(tmp_path: Path, recipe: Recipe) -> None:
@@ -77,7 +83,8 @@ def test_events_tell_the_run_in_order(tmp_path: Path, recipe: Recipe) -> None:
     assert [type(event) for event in events] == kinds
     start, steps = events[0], [event for event in events if isinstance(event, StepDone)]
     assert isinstance(start, RunStarted)
-    assert (start.train_samples, start.test_samples, start.steps_per_epoch) == (320, 120, 10)
+    assert (start.train_samples, start.eval_samples, start.steps_per_epoch) == (320, 120, 10)
+    assert (start.eval_part, start.resumed, start.epochs_done) == ("test", "", 0)
     assert start.parameters == result.parameters > 0
     assert [(event.epoch, event.step) for event in steps] == [(e, s) for e in (1, 2) for s in range(1, 11)]
     assert steps[2].learning_rate == pytest.approx(recipe.optimizer.lr)  # the warm-up takes 0.2 epochs, two steps
@@ -86,21 +93,46 @@ def test_events_tell_the_run_in_order(tmp_path: Path, recipe: Recipe) -> None:
     assert done[0].is_best
 
 
-def test_a_diverged_loss_stops_before_it_spoils_the_weights(
-    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+def test_a_diverged_loss_stops_before_it_spoils_the_weights_and_keeps_the_batch(
+    tmp_path: Path, recipe: Recipe, digits: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state, original = keep_state(monkeypatch), loop.cross_entropy
+    state, original = keep_state(monkeypatch), goal.cross_entropy
 
     def broken(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float) -> torch.Tensor:
         loss = original(logits, labels, label_smoothing=label_smoothing)
         return loss * float("nan") if state[0].step == 13 else loss
 
-    monkeypatch.setattr(loop, "cross_entropy", broken)
-    with pytest.raises(TrainingError, match=r"The loss is nan in epoch 2, step 4.*Lower the learning rate"):
+    monkeypatch.setattr(goal, "cross_entropy", broken)
+    with pytest.raises(TrainingError, match=r"(?s)The loss is nan in epoch 2, step 4 .*Lower the learning rate.*lie in"):
         fit(recipe, out=tmp_path)
     assert all(parameter.isfinite().all() for parameter in state[0].model.parameters())
     assert load_run(tmp_path, which="last").provenance.epoch == 1
     assert not (tmp_path / "result.json").exists()
+    batch = safetensors.torch.load_file(tmp_path / "diverged" / "batch.safetensors")
+    (expected,) = islice(training_batches(digits, recipe).epoch(1, start=3), 1)
+    assert torch.equal(batch["x.0"], expected.x)
+    assert torch.equal(batch["targets.0"], expected.targets)
+    kept = models.load(tmp_path / "diverged" / "model.safetensors").state_dict()
+    # The forward pass that gave the loss has moved the running statistics, but no weight.
+    assert all(torch.equal(value, kept[name]) for name, value in state[0].model.state_dict().items())
+    monkeypatch.undo()
+    fit(replace(recipe, dataset="digits"), out=tmp_path, epochs=1, overwrite=True)
+    assert not (tmp_path / "diverged").exists()
+
+
+def test_a_gradient_that_is_no_number_stops_before_the_weights_see_it(
+    tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state, original = keep_state(monkeypatch), goal.cross_entropy
+
+    def broken(logits: torch.Tensor, labels: torch.Tensor, *, label_smoothing: float) -> torch.Tensor:
+        loss = original(logits, labels, label_smoothing=label_smoothing)
+        return loss + (logits * 0).abs().sqrt().sum()  # a finite loss, whose gradient is 0 / 0
+
+    monkeypatch.setattr(goal, "cross_entropy", broken)
+    with pytest.raises(TrainingError, match="The gradient's norm is nan in epoch 1, step 1 "):
+        fit(recipe, out=tmp_path)
+    assert all(parameter.isfinite().all() for parameter in state[0].model.parameters())
 
 
 def test_a_loss_that_is_no_number_on_the_test_images_stops_before_it_is_saved(
@@ -112,7 +144,7 @@ def test_a_loss_that_is_no_number_on_the_test_images_stops_before_it_is_saved(
     monkeypatch.setattr(loop, "evaluate", broken)
     with pytest.raises(TrainingError, match="The loss is inf on the test images after epoch 1"):
         fit(recipe, out=tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    assert contents(tmp_path) == {}
 
 
 def test_an_absurd_learning_rate_diverges_with_a_reason(tmp_path: Path, recipe: Recipe) -> None:
@@ -155,7 +187,7 @@ def test_ctrl_c_leaves_the_last_completed_epoch(tmp_path: Path, recipe: Recipe) 
 def test_a_directory_with_a_run_is_refused_untouched_unless_overwritten(tmp_path: Path, recipe: Recipe) -> None:
     fit(recipe, out=tmp_path, epochs=1)
     files = contents(tmp_path)
-    with pytest.raises(TrainingError, match="already holds a run"):
+    with pytest.raises(TrainingError, match="already holds a finished run"):
         fit(recipe, out=tmp_path, epochs=1)
     assert contents(tmp_path) == files
     assert fit(recipe, out=tmp_path, epochs=1, seed=1, overwrite=True).seed == 1
@@ -174,7 +206,7 @@ def test_a_run_to_be_overwritten_stays_until_the_new_one_has_an_epoch(
 
     fit(recipe, out=tmp_path, epochs=1)
     files = contents(tmp_path)
-    assert set(files) == {"best.safetensors", "last.safetensors", "log.jsonl", "recipe.json", "result.json"}
+    assert set(files) == FILES | {"state-0000000010.bin", "result.json"}
     with pytest.raises((KeyboardInterrupt, CheckpointError)):
         fit(recipe, out=tmp_path, seed=1, overwrite=True, watch=watch)
     assert contents(tmp_path) == files
@@ -189,7 +221,7 @@ def test_the_first_epoch_replaces_all_of_a_run_to_be_overwritten(tmp_path: Path,
     deeper = replace(recipe, model=replace(recipe.model, config={**recipe.model.config, "depth": 2}))
     with pytest.raises(KeyboardInterrupt):
         fit(deeper, out=tmp_path, overwrite=True, watch=interrupt)
-    assert set(contents(tmp_path)) == {"best.safetensors", "last.safetensors", "log.jsonl", "recipe.json"}
+    assert set(contents(tmp_path)) == FILES | {"state-0000000010.bin"}
     for run in (load_run(tmp_path, which="best"), load_run(tmp_path, which="last")):
         assert (run.model.config.to_dict()["depth"], run.provenance.epoch) == (2, 1)
     assert load_recipe(tmp_path / "recipe.json") == deeper
@@ -222,8 +254,8 @@ def test_a_recipe_that_cannot_work_is_refused_before_anything_is_written(tmp_pat
 
 
 def contents(directory: Path) -> dict[str, bytes]:
-    """Return the content of each file in a directory, by name."""
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
+    """Return the content of each file in a directory, by name; the lock is no part of a run."""
+    return {path.name: path.read_bytes() for path in directory.iterdir() if path.is_file() and path.name != ".lock"}
 
 
 def keep_state(monkeypatch: pytest.MonkeyPatch) -> list[TrainingState]:
@@ -231,8 +263,8 @@ def keep_state(monkeypatch: pytest.MonkeyPatch) -> list[TrainingState]:
     kept: list[TrainingState] = []
     original = loop.initial_state
 
-    def initial_state(recipe: Recipe, device: str | torch.device) -> TrainingState:
-        kept.append(original(recipe, device))
+    def initial_state(recipe: Recipe, dataset: Dataset, device: str | torch.device) -> TrainingState:
+        kept.append(original(recipe, dataset, device))
         return kept[0]
 
     monkeypatch.setattr(loop, "initial_state", initial_state)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spikeformers.errors import CheckpointError
 from spikeformers.train.vault import KEPT, prune, read_state, state_file, state_files, write_state
 
-CONTENT = {"weights": torch.arange(5.0), "step": 7, "groups": [{"lr": 1e-3, "betas": (0.9, 0.999)}], "ema": None}
+CONTENT = {"weights": torch.arange(5.0), "state": {0: {"lr": 0.1}}, "groups": [{"betas": [0.9, 0.999]}], "ema": None}
 
 
 def test_a_state_reads_back_with_the_same_bytes(tmp_path: Path) -> None:
@@ -23,6 +23,8 @@ def test_a_state_reads_back_with_the_same_bytes(tmp_path: Path) -> None:
     assert torch.equal(state.pop("weights"), CONTENT["weights"])
     assert state == {key: value for key, value in CONTENT.items() if key != "weights"}
     write_state(second, read_state(first))
+    write_state(tmp_path / "third", {**CONTENT, "groups": ({"betas": (0.9, 0.999)},)})
+    assert (tmp_path / "third").read_bytes() == first.read_bytes()
     assert first.read_bytes() == second.read_bytes()
 
 

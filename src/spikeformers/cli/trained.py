@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from spikeformers.errors import CheckpointError
+from spikeformers.data import Dataset, load_dataset
+from spikeformers.errors import CheckpointError, DataError
 from spikeformers.models import SpikingModel, load, read_header
 from spikeformers.train import load_run
+from spikeformers.train.feed import framing_of
+from spikeformers.train.words import ImageWords
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A model in eval mode and what its checkpoint says about its inputs; no mean and std where it does not say."""
+    """A model in eval mode and what its checkpoint says about its inputs.
+
+    Mean, std and classes are empty where it does not say.
+    """
 
     model: SpikingModel
     checkpoint: Path
     dataset: str
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    classes: tuple[str, ...] = ()
+    images: ImageWords = field(default_factory=ImageWords)
 
     @property
     def name(self) -> str:
         """The model's name in the catalogue, or that of its class."""
         return self.model.name or type(self.model).__name__
+
+    def open(self, data_dir: Path | None) -> Dataset:
+        """Load the data set as this model's inputs, normalised as in its training.
+
+        Raises:
+            DataError: its files cannot be read, or its classes are not those the model was trained for.
+        """
+        data = load_dataset(self.dataset, data_dir, framing=framing_of(self.images, self.model.config))
+        if self.classes and self.classes != data.classes:
+            raise DataError(
+                f"The model was trained for the classes {_listed(self.classes)}, the data set {data.name!r} has "
+                f"{_listed(data.classes)}. Name the data it was trained for, or fine-tune it: spikeformers train "
+                f"finetune --init {self.checkpoint} --data-dir DIR"
+            )
+        return replace(data, mean=self.mean or data.mean, std=self.std or data.std)
 
 
 def open_trained(path: Path, dataset: str | None) -> Trained:
@@ -46,4 +69,11 @@ def open_trained(path: Path, dataset: str | None) -> Trained:
         dataset=dataset or about.dataset,
         mean=about.mean,
         std=about.std,
+        classes=about.classes,
+        images=about.images,
     )
+
+
+def _listed(classes: tuple[str, ...]) -> str:
+    more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
+    return ", ".join(classes[:5]) + more

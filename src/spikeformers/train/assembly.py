@@ -52,7 +52,10 @@ def initial_state(recipe: Recipe, dataset: Dataset, device: str | torch.device) 
     words = {"num_classes": len(dataset.classes), **recipe.model.config}
     _check_classes(words["num_classes"], dataset)
     with seeded(recipe.seed, "weights"):
-        model = _starting_from(recipe.init, words) if recipe.init else create_model(recipe.model.name, **words)
+        if recipe.init:
+            model = _starting_from(Path(recipe.init), dataset, words)
+        else:
+            model = create_model(recipe.model.name, **words)
     model = model.to(device)
     model.recompute_blocks = recipe.recompute
     if recipe.freeze:
@@ -129,8 +132,11 @@ def _call(text: str, module: str, function: str) -> nn.Module:
     return teacher
 
 
-def _starting_from(init: str, words: dict[str, Any]) -> SpikingModel:
-    model, _ = adapt(find_checkpoint(Path(init)), **words)
+def _starting_from(init: Path, dataset: Dataset, words: dict[str, Any]) -> SpikingModel:
+    """The model of a checkpoint with other words; its head is fresh where its classes are not those of the data."""
+    checkpoint = find_checkpoint(init)
+    known = read_header(checkpoint).provenance.get("classes")
+    model, _ = adapt(checkpoint, fresh_head=known is not None and list(known) != list(dataset.classes), **words)
     return model.train()
 
 

@@ -246,10 +246,7 @@ def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
         return []
     try:
         tables = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [kind(**_with_tuples(table)) for table in tables]
-    except (ValueError, TypeError, AttributeError) as error:
+        return [kind.of(table) for table in tables]
+    except (ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} is not a log of this version of spikeformers: {error}.") from error
 
-
-def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}

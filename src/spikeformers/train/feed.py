@@ -20,6 +20,7 @@ from spikeformers.data.augment import (
     RandomCrop,
     RandomErasing,
     RandomHorizontalFlip,
+    mean_colour,
 )
 from spikeformers.models import ModelConfig
 from spikeformers.train.recipe import Recipe
@@ -143,7 +144,7 @@ def augmentation(words: AugmentWords, mean: tuple[float, ...]) -> Augment | None
     if words.hflip:
         steps.append(RandomHorizontalFlip(words.hflip))
     if words.policy:
-        steps.append(policy(words, fill=tuple(round(255 * value) for value in mean)))
+        steps.append(policy(words, fill=mean_colour(mean)))
     if words.color_jitter:
         steps.append(ColorJitter(words.color_jitter, words.color_jitter, words.color_jitter))
     return Compose(tuple(steps)) if steps else None

@@ -19,7 +19,6 @@ from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
 from spikeformers.train.evaluate import Evaluation, evaluate
 from spikeformers.train.feed import open_dataset, training_batches
-from spikeformers.train.gradients import vanishing
 from spikeformers.train.keeping import keep_diverged, keep_epoch, keep_position, pick_up, where
 from spikeformers.train.plan import Plan, schedule_of, updates_per_epoch
 from spikeformers.train.recipe import Recipe
@@ -201,7 +200,6 @@ class _Run:
                 "Lower the learning rate (lr) or lengthen the warm-up (warmup_epochs) of the recipe. What was saved "
                 "before is intact."
             )
-        norms = state.gradients.epoch_means()
         return EpochLog(
             epoch=epoch,
             step=state.step,
@@ -213,8 +211,8 @@ class _Run:
             firing_rate=signs.rate,
             dead=signs.dead,
             saturated=signs.saturated,
-            gradient_norms=norms,
-            vanishing=vanishing(norms, state.model),
+            gradient_norms=state.gradients.epoch_means(),
+            vanishing=state.gradients.vanishing(),
         )
 
     def _evaluate(self, source: Source, model: nn.Module | None = None) -> Evaluation:

@@ -44,7 +44,8 @@ def build_optimizer(
     elif name == "sgd":
         optimizer = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov)
     else:
-        optimizer = Lamb(groups, lr=lr, betas=betas, eps=eps, trust_clip=trust_clip)
+        # The loop clips for every optimizer; a second clip inside this one would be a rule that no recipe shows.
+        optimizer = Lamb(groups, lr=lr, betas=betas, eps=eps, trust_clip=trust_clip, max_grad_norm=None)
     set_rate(optimizer, lr)
     return optimizer
 

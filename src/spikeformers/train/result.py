@@ -31,6 +31,11 @@ class EpochLog:
     gradient_norms: dict[str, float]  # by stage of the model, mean over the epoch's updates
     vanishing: tuple[str, ...] = ()  # stages whose gradients have vanished
 
+    @classmethod
+    def of(cls, table: dict[str, Any]) -> EpochLog:
+        """Return the figures that `to_dict` gave, also after a way through JSON."""
+        return cls(**{**table, "vanishing": tuple(table["vanishing"])})
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, ready for JSON."""
         return asdict(self)
@@ -47,6 +52,11 @@ class EpochTime:
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, ready for JSON."""
         return asdict(self)
+
+    @classmethod
+    def of(cls, table: dict[str, Any]) -> EpochTime:
+        """Return the figures that `to_dict` gave."""
+        return cls(**table)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from spikeformers.errors import CheckpointError
 from spikeformers.models import SpikingModel, load, read_header
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.result import EvalPart
+from spikeformers.train.words import ImageWords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,11 @@ class Provenance:
     seed: int
     versions: dict[str, str]
     eval_part: EvalPart = "test"
+
+    @property
+    def images(self) -> ImageWords:
+        """How pictures became inputs; the defaults where an older recipe does not say."""
+        return ImageWords(**self.recipe.get("images", {}))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, texts and lists, ready for JSON."""

@@ -90,5 +90,5 @@ class TrainingState:
         self.gradients.restore(captured["gradients"])
         self.step, self.position = captured["step"], captured["position"]
         self.sums = Sums(**captured["sums"])
-        self.history = [EpochLog(**epoch) for epoch in captured["history"]]
+        self.history = [EpochLog.of(epoch) for epoch in captured["history"]]
         restore_random_states(captured["random"])

@@ -1,0 +1,70 @@
+"""How large the official data sets are, for plans that are made before any file is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from spikeformers.data import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """How many samples a run has.
+
+    Attributes:
+        train, validation, test: in each part; a validation part comes out of the official training part.
+        classes: number of them.
+        counted: whether the files were read; otherwise these are the official sizes.
+        events: whether a sample is a row of frames [T, C, H, W] and not one image.
+    """
+
+    train: int
+    validation: int
+    test: int
+    classes: int
+    counted: bool = False
+    events: bool = False
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Samples:
+        """Count the samples of a data set that was loaded."""
+        return cls(
+            train=len(dataset.train),
+            validation=0 if dataset.validation is None else len(dataset.validation),
+            test=len(dataset.test),
+            classes=len(dataset.classes),
+            counted=True,
+            events=_PARTS.get(dataset.name, {}).get("events", False),
+        )
+
+
+_PARTS: dict[str, dict[str, Any]] = {
+    "digits": {"train": 1437, "test": 360, "classes": 10},
+    "mnist": {"train": 60_000, "test": 10_000, "classes": 10},
+    "fashion_mnist": {"train": 60_000, "test": 10_000, "classes": 10},
+    "cifar10": {"train": 50_000, "test": 10_000, "classes": 10},
+    "cifar10_jpeg": {"train": 50_000, "test": 10_000, "classes": 10},
+    "cifar100": {"train": 50_000, "test": 10_000, "classes": 100},
+    "imagenet": {"train": 1_281_167, "test": 50_000, "classes": 1000},
+    # SpikingJelly's splits, which the papers use: the first 900 recordings of each class; the official trial lists.
+    "cifar10dvs": {"train": 9_000, "test": 1_000, "classes": 10, "events": True},
+    "dvs128_gesture": {"train": 1_176, "test": 288, "classes": 11, "events": True},
+}
+
+
+def official_samples(dataset: str, validation: float) -> Samples | None:
+    """Return the size of an official data set, or None for others.
+
+    Args:
+        validation: share of every class of the training part that is held out; the count is exact where all classes
+            have the same size.
+    """
+    if dataset not in _PARTS:
+        return None
+    whole = Samples(validation=0, **_PARTS[dataset])
+    if not validation:
+        return whole
+    held = whole.classes * max(1, math.floor(validation * whole.train / whole.classes + 0.5))
+    return Samples(**{**_PARTS[dataset], "train": whole.train - held, "validation": held})
