@@ -9,6 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from tests.data.pictures import picture
 
 IDX_CODES = {"u1": 0x08, "i1": 0x09, "i2": 0x0B, "i4": 0x0C, "f4": 0x0D, "f8": 0x0E}
 
@@ -49,3 +52,24 @@ def write_mnist() -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep decoded pictures of a test to itself."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("SPIKEFORMERS_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def save_pictures() -> Callable[..., Path]:
+    """Write one PNG file per relative path; the n-th shows `picture(n)`, and a size may be given for all."""
+
+    def save(root: Path, paths: list[str], size: tuple[int, int] = (8, 6)) -> Path:
+        for number, path in enumerate(paths):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture(number, size)).save(root / path)
+        return root
+
+    return save

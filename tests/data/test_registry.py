@@ -3,9 +3,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
-from spikeformers.data import Dataset, dataset_names, load_dataset, register_dataset, registry
-from spikeformers.errors import ConfigError, UnknownNameError
+from spikeformers.data import Dataset, Framing, dataset_names, load_dataset, register_dataset, registry, shape_of
+from spikeformers.errors import ConfigError, DataError, UnknownNameError
 
 
 @pytest.fixture(autouse=True)
@@ -14,7 +15,22 @@ def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_are_sorted() -> None:
-    assert dataset_names() == ["digits", "fashion_mnist", "mnist"]
+    assert dataset_names() == [
+        "cifar10",
+        "cifar100",
+        "cifar10_jpeg",
+        "digits",
+        "fashion_mnist",
+        "image_folder",
+        "imagenet",
+        "mnist",
+    ]
+
+
+@pytest.mark.parametrize("name", ["cifar10", "cifar100", "cifar10_jpeg", "image_folder", "imagenet", "mnist"])
+def test_sets_that_are_not_installed_say_how_to_get_them(name: str) -> None:
+    with pytest.raises(DataError, match=r"No directory was given for .*(Put|Name|Fetch|name)"):
+        load_dataset(name)
 
 
 @pytest.mark.parametrize("name", ["digits", "Digits", "DIGITS"])
@@ -23,7 +39,7 @@ def test_capitals_do_not_matter(name: str) -> None:
 
 
 def test_an_unknown_name_offers_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match=r"no data set 'digit'. Did you mean 'digits'.*Known are: digits, "):
+    with pytest.raises(UnknownNameError, match=r"no data set 'digit'. Did you mean 'digits'.*Known are: cifar10, "):
         load_dataset("digit")
 
 
@@ -45,3 +61,11 @@ def test_a_loader_of_the_users_own_is_called_with_the_directory(tmp_path: Path) 
 def test_a_taken_name_is_refused(name: str) -> None:
     with pytest.raises(ConfigError, match=r"already. Register yours under another name"):
         register_dataset(name, registry.load_digits)
+
+
+def test_images_are_framed_where_that_is_asked_for() -> None:
+    plain = load_dataset("digits")
+    same = load_dataset("digits", framing=Framing(image_size=(8, 8), channels=1))
+    assert torch.equal(same.test.read(torch.arange(9)).images, plain.test.read(torch.arange(9)).images)
+    framed = load_dataset("digits", framing=Framing(image_size=(16, 12), channels=3))
+    assert shape_of(framed.train) == shape_of(framed.test) == (3, 16, 12)

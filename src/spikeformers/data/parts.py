@@ -52,9 +52,9 @@ def _decoded(gallery: Gallery, framing: Framing, what: str, watch: Watch) -> Dec
     path = cache.cache_file(fingerprint, framing)
     try:
         return cache.read(path)
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError) as error:
+    except OSError:
+        pass  # not decoded yet; if nothing can be written there either, that is said below
+    except ValueError as error:
         watch.note(f"{path}: these decoded pictures are damaged ({error}); {what} is decoded anew.")
     try:
         cache.write(path, framing.shape, spans)

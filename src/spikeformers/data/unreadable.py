@@ -22,7 +22,7 @@ def refuse_many(unreadable: Collection[str], total: int, where: str) -> None:
     Raises:
         DataError: too many; the first five are named.
     """
-    if len(unreadable) <= max(1, SHARE * total) and len(unreadable) < total:
+    if not unreadable or (len(unreadable) <= max(1, SHARE * total) and len(unreadable) < total):
         return
     more = f" ... and {len(unreadable) - NAMED} more." if len(unreadable) > NAMED else ""
     raise DataError(
