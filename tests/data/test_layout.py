@@ -91,6 +91,7 @@ def test_pictures_outside_class_folders_have_no_label() -> None:
         (["a.png", "cat/notes.txt"], "no pictures in class folders"),
         (["train/a.png", "test/cat/a.png"], "no pictures in class folders"),
         (["test/cat/a.png"], "a test or val folder, but no pictures in a train folder"),
+        (["cat/a.png", "dog/a.png"], "no test folder, and no class has two pictures.*Add pictures"),
         (["train/cat/a.png", "test/cow/a.png"], "test/ has classes of which there is no training picture: cow"),
         (["train/cat/a.png", "test/cat/a.png", "val/ant/b.png"], "val/ has classes .*: ant"),
     ],

@@ -81,7 +81,7 @@ def arrange(paths: Iterable[str], where: str, key: str) -> Layout:
     if not classes:
         raise DataError(f"{where}: no pictures in class folders were found. {EXPECTED}")
     parts = {part: _part(prefixes[part], names, classes, where) for part, names in labelled.items() if names}
-    return _complete(classes, parts, key)
+    return _complete(classes, parts, where, key)
 
 
 def _unwrapped(paths: list[str]) -> tuple[str, list[str]]:
@@ -103,12 +103,17 @@ def _part(prefix: str, names: list[str], classes: tuple[str, ...], where: str) -
     return Part(prefix, tuple(names), torch.tensor([number[_class(name)] for name in names], dtype=torch.int64))
 
 
-def _complete(classes: tuple[str, ...], parts: dict[str, Part], key: str) -> Layout:
+def _complete(classes: tuple[str, ...], parts: dict[str, Part], where: str, key: str) -> Layout:
     train, test, validation = parts["train"], parts.get("test"), parts.get("val")
     if test is None:
         test, validation = validation, None
     if test is None:
         train, test = train.divided(held_out(train.labels, TEST_SHARE, key, train.names))
+        if not test.names:
+            raise DataError(
+                f"{where}: there is no test folder, and no class has two pictures, of which one could be kept for "
+                "testing. Add pictures, or a test folder."
+            )
     return Layout(classes, train, test, validation)
 
 
