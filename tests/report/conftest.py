@@ -9,21 +9,14 @@ import pytest
 
 from spikeformers.measure import Firing
 from spikeformers.report.results import Portrait, Tile
-from spikeformers.train import EpochLog, Evaluation, RunResult
-
-
-def epoch(number: int) -> EpochLog:
-    return EpochLog(
-        epoch=number, step=10 * number, learning_rate=1e-3, train_loss=2 / number, train_accuracy=1 - 1 / number,
-        test_loss=1 / number, test_accuracy=1 - 0.5 / number, seconds=1.0,
-    )  # fmt: skip
+from spikeformers.train import Evaluation
+from tests.train.events import run_result
 
 
 def portrait(label: str, epochs: int, layers: int) -> Portrait:
-    logs = [epoch(number) for number in range(1, epochs + 1)]
-    run = RunResult(
-        out=Path("demo") / label, recipe_name="recipe", dataset="digits", model_name=f"{label}_2_64.digits", seed=0,
-        parameters=130_370, epochs=logs, best_accuracy=0.975, best_epoch=epochs, last_accuracy=0.9722, seconds=125.0,
+    run = run_result(
+        Path("demo") / label, epochs, model_name=f"{label}_2_64.digits", best_accuracy=0.975, last_accuracy=0.9722,
+        test_accuracy=0.9722, best_test_accuracy=0.975,
     )  # fmt: skip
     generator = np.random.default_rng(0)
     return Portrait(

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from itertools import combinations
 
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.text import Text
-from matplotlib.transforms import Bbox
 from PIL import Image
 
 from spikeformers.report import pictures, style
-
-
-def texts(figure):
-    """Every visible text of a figure with its place in pixels."""
-    figure.draw_without_rendering()
-    renderer = figure.canvas.get_renderer()
-    hidden = {label for axes in figure.findobj(Axes) for label in undrawn_labels(axes)}
-    found = figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_text().strip())
-    shown = [text for text in found if text.get_visible() and text not in hidden]
-    return [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
-
-
-def undrawn_labels(axes):
-    """Labels of ticks outside the limits of an axis: matplotlib keeps them but does not draw them."""
-    for axis in (axes.xaxis, axes.yaxis):
-        low, high = sorted(axis.get_view_interval())
-        for tick in axis.get_major_ticks():
-            if not low <= tick.get_loc() <= high:
-                yield from (tick.label1, tick.label2)
+from tests.report.drawn import check_texts, texts
 
 
 def page(models):
@@ -51,14 +31,7 @@ def figure(request, models):
 
 
 def test_no_text_overlaps_another_or_leaves_the_page(figure):
-    placed = texts(figure)
-    width, height = figure.canvas.get_width_height()
-    for text, box in placed:
-        assert -1 <= box.x0 <= box.x1 <= width + 1, text
-        assert -1 <= box.y0 <= box.y1 <= height + 1, text
-    for (one, box), (other, rival) in combinations(placed, 2):
-        inner = Bbox.intersection(box, rival)
-        assert inner is None or inner.width < 1 or inner.height < 1, (one, other)
+    check_texts(figure)
 
 
 def test_the_page_shows_curves_rates_and_predictions(models):
@@ -76,9 +49,18 @@ def test_curves_are_the_logs(models):
     figure = pictures.learning_curves({"a": logs})
     loss, accuracy = figure.axes
     assert loss.lines[0].get_ydata().tolist() == [log.train_loss for log in logs]
-    assert loss.lines[1].get_ydata().tolist() == [log.test_loss for log in logs]
+    assert loss.lines[1].get_ydata().tolist() == [log.eval_loss for log in logs]
     assert accuracy.lines[1].get_xdata().tolist() == [1, 2, 3, 4]
     assert loss.lines[0].get_linestyle() == "--"
+
+
+@pytest.mark.parametrize("part", ["test", "validation"])
+def test_curves_name_the_images_they_are_of(models, part):
+    words = [text for text, _ in texts(pictures.learning_curves({"a": models[0].run.epochs}, part))]
+    assert [word for word in words if word in ("test", "validation")] == [part]
+    on_page = [replace(model, run=replace(model.run, eval_part=part)) for model in models]
+    words = [text for text, _ in texts(page(on_page))]
+    assert [word for word in words if word in ("test", "validation")] == [part]
 
 
 def test_models_have_colours_of_their_own_and_keep_them(models):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeformers.report.text import bar, count, duration, percent, size
+from spikeformers.report.text import amount, bar, count, duration, percent, size
 
 
 def test_figures():
@@ -27,6 +27,9 @@ def test_figures():
         (125, "2 min 05 s"),
         (3599.7, "1 h 00 min"),
         (4020, "1 h 07 min"),
+        (172_740, "47 h 59 min"),
+        (172_800, "2.0 days"),
+        (8_640_000 * 3, "300 days"),
         (90_000, "25 h 00 min"),
     ],
 )
@@ -45,3 +48,20 @@ def test_a_bar_is_never_longer_than_its_width(share, width):
 def test_a_bar_is_exact_to_an_eighth():
     assert bar(0.5, 4) == "██"
     assert bar(1 / 32, 4) == "▏"
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1 kB"),
+        (999_499, "999 kB"),
+        (999_600, "1 MB"),
+        (37_418_576, "37.4 MB"),
+        (142_000_000_000, "142 GB"),
+        (1_234_000_000_000, "1,234 GB"),
+    ],
+)
+def test_amounts_of_bytes(size, words):
+    assert amount(size) == words

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spikeformers.train import Recipe, load_recipe
+from spikeformers.train.directory import RunDirectory
 from spikeformers.train.result import EpochDone, EpochLog, EpochTime, RunResult, RunStarted, StepDone
 
 STEPS = 3  # per epoch
@@ -63,3 +64,26 @@ def epoch_events(epoch: int, **changes: Any) -> list[StepDone | EpochDone]:
     """All steps of an epoch, then its end."""
     done = EpochDone(log=epoch_log(epoch, **changes), time=epoch_time(epoch), is_best=True)
     return [*(step_done(epoch, step) for step in range(1, STEPS + 1)), done]
+
+
+def write_run(
+    out: Path,
+    epochs: int = 2,
+    *,
+    finished: bool = True,
+    log: dict[str, Any] | None = None,
+    result: dict[str, Any] | None = None,
+    **recipe_words: Any,
+) -> Path:
+    """Write the files of a run of `epochs` epochs as training does; an unfinished run was to have one more."""
+    directory = RunDirectory(out)
+    out.mkdir(parents=True)
+    plan = recipe(**recipe_words).adjusted(epochs=epochs if finished else epochs + 1)
+    directory.write_json(directory.recipe, plan.to_dict())
+    if epochs:
+        directory.write_lines(directory.log, [epoch_log(epoch, **(log or {})) for epoch in range(1, epochs + 1)])
+        directory.write_lines(directory.times, [epoch_time(epoch) for epoch in range(1, epochs + 1)])
+    if finished:
+        figures = run_result(Path("elsewhere"), epochs, dataset=plan.dataset, seed=plan.seed, **(result or {}))
+        directory.write_json(directory.result, figures.to_dict())
+    return out

@@ -19,14 +19,19 @@ from spikeformers.report.text import percent
 if TYPE_CHECKING:
     from spikeformers.measure import Firing
     from spikeformers.report.results import Portrait, Tile
-    from spikeformers.train import EpochLog
+    from spikeformers.train.result import EpochLog, EvalPart
 
 _TRAINING: dict[str, Any] = {"linestyle": "--", "linewidth": 1.2, "alpha": 0.7}
 
 
-def learning_curves(runs: Mapping[str, Sequence[EpochLog]]) -> Figure:
-    """Loss and accuracy over epochs, one colour per run; `runs` maps a label to the run's log."""
-    return picture(10, 3.8, lambda figure: draw_learning_curves(figure, runs))
+def learning_curves(runs: Mapping[str, Sequence[EpochLog]], part: EvalPart = "test") -> Figure:
+    """Loss and accuracy over epochs, one colour per run.
+
+    Args:
+        runs: from a label to the run's log.
+        part: of the data on which the epochs were judged.
+    """
+    return picture(10, 3.8, lambda figure: draw_learning_curves(figure, runs, part))
 
 
 def firing_rates(models: Mapping[str, Sequence[Firing]]) -> Figure:
@@ -41,13 +46,13 @@ def predictions(title: str, tiles: Sequence[Tile], columns: int = 8) -> Figure:
     return picture(1.1 * columns, 0.5 + 1.5 * lines, lambda figure: draw_predictions(figure, title, tiles, columns))
 
 
-def draw_learning_curves(figure: FigureBase, runs: Mapping[str, Sequence[EpochLog]]) -> None:
-    """Draw loss on the left and accuracy on the right: test solid, training dashed."""
+def draw_learning_curves(figure: FigureBase, runs: Mapping[str, Sequence[EpochLog]], part: EvalPart) -> None:
+    """Draw loss on the left and accuracy on the right: the eval part solid, training dashed."""
     loss, accuracy = figure.subplots(1, 2)
     for index, epochs in enumerate(runs.values()):
         x = [log.epoch for log in epochs]
-        _pair(loss, x, [log.test_loss for log in epochs], [log.train_loss for log in epochs], index)
-        _pair(accuracy, x, [log.test_accuracy for log in epochs], [log.train_accuracy for log in epochs], index)
+        _pair(loss, x, [log.eval_loss for log in epochs], [log.train_loss for log in epochs], index)
+        _pair(accuracy, x, [log.eval_accuracy for log in epochs], [log.train_accuracy for log in epochs], index)
     loss.set(title="Loss", xlabel="epoch", ylabel="cross-entropy")
     loss.set_ylim(0, 1.1 * loss.dataLim.y1 if loss.has_data() else 1)
     accuracy.set(title="Accuracy", xlabel="epoch")
@@ -58,7 +63,7 @@ def draw_learning_curves(figure: FigureBase, runs: Mapping[str, Sequence[EpochLo
     lines = [Line2D([], [], color=colour(index), label=label) for index, label in enumerate(runs)]
     accuracy.legend(handles=lines, loc="lower right")
     kinds = [
-        Line2D([], [], color=QUIET, label="test"),
+        Line2D([], [], color=QUIET, label=part),
         Line2D([], [], **_TRAINING, color=QUIET, label="training (as optimised)"),
     ]
     loss.legend(handles=kinds, loc="upper right")
@@ -91,11 +96,11 @@ def draw_predictions(figure: FigureBase, title: str, tiles: Sequence[Tile], colu
             _tile(axes, tile)
 
 
-def _pair(axes: Axes, x: Sequence[int], test: Sequence[float], training: Sequence[float], index: int) -> None:
+def _pair(axes: Axes, x: Sequence[int], held_out: Sequence[float], training: Sequence[float], index: int) -> None:
     # A single epoch is a point, which a line without markers would not show.
     marker = "o" if len(x) == 1 else None
     axes.plot(x, training, color=colour(index), marker=marker, **_TRAINING)
-    axes.plot(x, test, color=colour(index), marker=marker)
+    axes.plot(x, held_out, color=colour(index), marker=marker)
 
 
 def _tile(axes: Axes, tile: Tile) -> None:
@@ -114,7 +119,7 @@ def portraits(models: Sequence[Portrait], *, caption: str, columns: int = 8) -> 
     """How models learned, how sparsely they fire, and what they say about images: one page.
 
     Args:
-        models: at least one, each with as many tiles as the others.
+        models: at least one, each with as many tiles as the others, all judged on the same part of the data.
         caption: what the tiles are, written above each model's.
         columns: tiles in a line.
     """
@@ -122,7 +127,7 @@ def portraits(models: Sequence[Portrait], *, caption: str, columns: int = 8) -> 
 
     def draw(figure: FigureBase) -> None:
         top, middle, bottom = figure.subfigures(3, 1, squeeze=False, height_ratios=heights, hspace=0.04)[:, 0]
-        draw_learning_curves(top, {model.label: model.run.epochs for model in models})
+        draw_learning_curves(top, {model.label: model.run.epochs for model in models}, models[0].run.eval_part)
         draw_firing_rates(middle, {model.label: model.firing for model in models})
         parts = bottom.subfigures(1, len(models), squeeze=False, wspace=0.04)[0]
         for part, model in zip(parts, models, strict=True):

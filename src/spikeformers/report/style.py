@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure, FigureBase
 
+from spikeformers.errors import InputError
 from spikeformers.files import atomic_write
 
 if TYPE_CHECKING:
@@ -71,9 +72,12 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a picture; the ending of `path` (.png, .svg, .pdf) decides the format.
 
     Raises:
+        InputError: no picture can be written in that format.
         OSError: the directory cannot be written or the disk is full; a former picture stays.
     """
-    kind = Path(path).suffix.removeprefix(".") or "png"
+    kind, known = Path(path).suffix.removeprefix(".").lower() or "png", figure.canvas.get_supported_filetypes()
+    if kind not in known:
+        raise InputError(f"{path}: a picture cannot be a {kind!r}; name a file that ends in .png, .svg or .pdf.")
     with style(), atomic_write(path) as file:
         figure.savefig(file, format=kind, dpi=150, facecolor="white")
 

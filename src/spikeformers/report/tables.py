@@ -61,12 +61,24 @@ def run_result(result: RunResult, title: str = "Run") -> RenderableType:
         ("parameters", count(result.parameters)),
         ("data set", result.dataset),
         ("seed", str(result.seed)),
-        ("test accuracy", f"{percent(result.last_accuracy)} after the last epoch ({len(result.epochs)})"),
-        ("", f"{percent(result.best_accuracy)} at its best (epoch {result.best_epoch}, chosen on the test images)"),
+        *_accuracies(result),
         ("time", duration(result.seconds)),
         ("files", str(result.out)),
     ]
     return Group(heading(title), pairs(facts))
+
+
+def _accuracies(result: RunResult) -> list[tuple[str, str]]:
+    """Say of each accuracy which images it is on and how its epoch was chosen."""
+    last = f"after the last epoch ({len(result.epochs)})"
+    if result.eval_part == "test":
+        best = f"at its best (epoch {result.best_epoch}), chosen on the test images, which flatters"
+        accuracies = f"{percent(result.test_accuracy)} {last}\n{percent(result.best_test_accuracy)} {best}"
+        return [("test accuracy", accuracies)]
+    held_out = f"{percent(result.last_accuracy)} {last}\n{percent(result.best_accuracy)} at its best"
+    best = f"with the weights of epoch {result.best_epoch}, the best on the validation images"
+    test = f"{percent(result.test_accuracy)} {last}\n{percent(result.best_test_accuracy)} {best}"
+    return [("validation", f"{held_out} (epoch {result.best_epoch})"), ("test accuracy", test)]
 
 
 def evaluation(result: Evaluation, *, model: str, dataset: str) -> RenderableType:

@@ -110,7 +110,7 @@ def read_run(path: Path) -> Run:
     """
     recipe_file, result_file = path / _RECIPE, path / "result.json"
     if not recipe_file.is_file():
-        near = suggest(path.name, [other.name for other in path.parent.glob("*") if other.is_dir()])
+        near = suggest(path.name, [other.parent.name for other in path.parent.glob(f"*/{_RECIPE}")])
         raise DataError(f"There is no run in {path}: expected {_RECIPE} in it, as training writes.{near}")
     try:
         recipe = load_recipe(recipe_file)
@@ -192,4 +192,6 @@ def _typed(kind: type[T], table: dict[str, Any], source: str) -> T:
 def _foreign(what: str) -> DataError:
     # The keys a recipe could have do not help with a run that is done.
     what = what.partition(" Known keys:")[0]
-    return DataError(f"{what} The run was written by another version of spikeformers, or edited: look at it with that.")
+    return DataError(
+        f"{what} The run was written by another version of spikeformers, or edited; that version shows it."
+    )
