@@ -119,13 +119,13 @@ def test_arrays_are_pictures_too(channels: int) -> None:
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path, save_pictures: Save) -> None:
-    elsewhere = save_pictures(tmp_path / "elsewhere", ["0.png"])
+    elsewhere = save_pictures(tmp_path / "elsewhere", ["0.png", "1.png"])
     root = save_pictures(tmp_path / "pets", ["cat/0.png"])
     (root / "dog").symlink_to(elsewhere)
     (root / "cat" / "up").symlink_to(root)
     layout, _ = open_class_folders(root, "toy")
     assert layout.classes == ("cat", "dog")
-    assert sorted(layout.train.names + layout.test.names) == ["cat/0.png", "dog/0.png"]
+    assert sorted(layout.train.names + layout.test.names) == ["cat/0.png", "dog/0.png", "dog/1.png"]
 
 
 def test_what_holds_no_class_folders_is_refused(tmp_path: Path) -> None:
