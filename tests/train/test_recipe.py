@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spikeformers.errors import ConfigError, UnknownNameError
-from spikeformers.train.recipe import Recipe, load_recipe, recipe_names
+from spikeformers.train.recipe import Recipe, differences, load_recipe, recipe_names
 
 MINIMAL = """
 dataset = "digits"
@@ -61,7 +63,7 @@ def test_overrides_reach_into_the_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "replacement", "message"),
     [
-        ("lr = 1e-3", "lerning_rate = 1e-3", r"\[optimizer\]: unknown key 'lerning_rate'.*Known keys: lr"),
+        ("lr = 1e-3", "lerning_rate = 1e-3", r"\[optimizer\]: unknown key 'lerning_rate'.*Known keys: name, lr"),
         ("epochs = 4", "epochs = 4\nwarmup_epoch = 1", r"\[schedule\]: unknown key 'warmup_epoch'.*'warmup_epochs'"),
         ("batch_size = 32", "batchsize = 32", r"unknown key 'batchsize'. Did you mean 'batch_size'"),
         ("batch_size = 32", "", r"the key 'batch_size' is missing"),
@@ -69,7 +71,18 @@ def test_overrides_reach_into_the_tables(tmp_path: Path) -> None:
         ("batch_size = 32", "batch_size = true", r"batch_size must be a whole number, got True"),
         ("batch_size = 32", "batch_size = 0", r"batch_size must be >= 1, got 0"),
         ("batch_size = 32", "batch_size = 32\nseed = -1", r"seed must be >= 0"),
-        ("batch_size = 32", "batch_size = 32\nlabel_smoothing = 1.0", r"label_smoothing must be in \[0, 1\)"),
+        ("batch_size = 32", "batch_size = 32\nlabel_smoothing = 1.0", r"unknown key 'label_smoothing'"),
+        ("batch_size = 32", "batch_size = 32\naccumulate = 5", r"accumulate must be .* divisor of batch_size \(32\)"),
+        ("batch_size = 32", 'batch_size = 32\nprecision = "fp16"', r"one of 'float32'.* got 'fp16'.*'float16'"),
+        ("batch_size = 32", "batch_size = 32\nvalidation = 1", r"validation must be a share"),
+        ("batch_size = 32", "batch_size = 32\nema = 1.0", r"ema must be in \[0, 1\)"),
+        ("batch_size = 32", 'batch_size = 32\nfreeze = "head"', r"freeze must be a list, got 'head'"),
+        ("batch_size = 32", "batch_size = 32\nloss = {label_smoothing = 1.0}", r"label_smoothing must be in \[0, 1\)"),
+        ("batch_size = 32", "batch_size = 32\nloss = {tet = 2}", r"\[loss\]: tet must be 0 to 1"),
+        ("batch_size = 32", "batch_size = 32\naugment = {resized_crop = [0.9, 0.1]}", r"resized_crop must be two"),
+        ("batch_size = 32", "batch_size = 32\ndistillation = {alpha = 1}", r"the key 'teacher' is missing"),
+        ("batch_size = 32", 'batch_size = 32\npaper = {accuracy = 0.9551}', r"the key 'source' is missing"),
+        ('name = "spikformer_2_64.digits"', "", r"name a model under \[model\], or start from a checkpoint"),
         ("batch_size = 32", "batch_size = 32\naugment = 3", r"augment must be a table, got 3"),
         ("lr = 1e-3", 'lr = "fast"', r"optimizer.lr must be a finite number, got 'fast'"),
         ("lr = 1e-3", "lr = nan", r"optimizer.lr must be a finite number"),
@@ -111,12 +124,53 @@ def test_unreadable_files_are_errors(tmp_path: Path) -> None:
         load_recipe(write(tmp_path / "list.json", "[1]"))
 
 
-def test_fewer_epochs_shrink_the_warm_up_and_more_keep_it() -> None:
-    words = load_recipe("digits_spikformer", schedule={"epochs": 20, "warmup_epochs": 2}).schedule
-    assert words.with_epochs(5).warmup_epochs == 0.5
-    assert words.with_epochs(40).warmup_epochs == 2
+def test_fewer_epochs_shrink_what_is_counted_in_epochs_and_more_keep_it() -> None:
+    recipe = load_recipe(
+        "digits_spikformer",
+        schedule={"epochs": 20, "warmup_epochs": 2, "cooldown_epochs": 5},
+        augment={"mixup": 0.5, "mixing_off_epoch": 15},
+    )
+    short = recipe.adjusted(epochs=5)
+    assert short.schedule.total_epochs == 5
+    assert (short.schedule.epochs, short.schedule.cooldown_epochs, short.schedule.warmup_epochs) == (4, 1, 0.4)
+    assert short.augment.mixing_off_epoch == 3
+    long = recipe.adjusted(epochs=50)
+    assert (long.schedule.total_epochs, long.schedule.cooldown_epochs, long.schedule.warmup_epochs) == (50, 5, 2)
+    assert long.augment.mixing_off_epoch == 15
+    assert recipe.adjusted(epochs=25) == recipe
     with pytest.raises(ConfigError, match="epochs must be >= 1, got 0"):
-        words.with_epochs(0)
+        recipe.adjusted(epochs=0)
+
+
+@given(
+    epochs=st.integers(1, 400), cooldown=st.integers(0, 20), warmup=st.floats(0, 0.99), off=st.integers(0, 400),
+    total=st.integers(1, 500),
+)
+def test_any_number_of_epochs_gives_a_recipe_of_that_length(
+    epochs: int, cooldown: int, warmup: float, off: int, total: int
+) -> None:
+    recipe = load_recipe(
+        "digits_spikformer",
+        schedule={"epochs": epochs, "warmup_epochs": warmup * epochs, "cooldown_epochs": cooldown},
+        augment={"mixing_off_epoch": off},
+    ).adjusted(epochs=total)
+    assert recipe.schedule.total_epochs == total
+    assert bool(recipe.augment.mixing_off_epoch) == bool(off)  # 0 would mean that mixing never ends
+
+
+def test_the_learning_rate_follows_the_batch_size_where_the_recipe_says_so() -> None:
+    assert load_recipe("digits_spikformer", optimizer={"lr": 1e-3}).peak_lr == 1e-3
+    scaled = load_recipe("digits_spikformer", batch_size=512, optimizer={"lr": 1e-3, "lr_batch_size": 256})
+    assert scaled.peak_lr == 2e-3
+
+
+def test_differences_name_keys_and_both_values() -> None:
+    recipe = load_recipe("digits_spikformer", augment={"resized_crop": [0.2, 1.0]})
+    there = json.loads(json.dumps(recipe.to_dict()))
+    assert differences(there, recipe.to_dict()) == []
+    there["schedule"]["epochs"] = 9
+    del there["freeze"]
+    assert differences(there, recipe.to_dict()) == [("schedule.epochs", 9, 8), ("freeze", None, [])]
 
 
 def test_a_recipe_is_frozen() -> None:

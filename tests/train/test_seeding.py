@@ -1,20 +1,10 @@
-"""Random streams depend on seed and purpose only."""
+"""The global random state of a run: its own, and given back."""
 
 from __future__ import annotations
 
 import torch
 
-from spikeformers.train.seeding import seeded, stream
-
-
-def draw(seed: int, purpose: str) -> list[float]:
-    return torch.rand(4, generator=stream(seed, purpose)).tolist()
-
-
-def test_streams_repeat_and_differ_by_seed_and_purpose() -> None:
-    assert draw(1, "order") == draw(1, "order")
-    kinds = [(seed, purpose) for seed in range(3) for purpose in ("order", "augment")]
-    assert len({tuple(draw(seed, purpose)) for seed, purpose in kinds}) == len(kinds)
+from spikeformers.train.seeding import random_states, restore_random_states, seeded
 
 
 def test_seeded_repeats_and_leaves_the_global_state_alone() -> None:
@@ -25,3 +15,20 @@ def test_seeded_repeats_and_leaves_the_global_state_alone() -> None:
             draws.append(torch.rand(4).tolist())
     assert draws[0] == draws[1]
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_purposes_and_seeds_differ() -> None:
+    draws = set()
+    for seed, purpose in ((3, "weights"), (3, "training"), (4, "weights")):
+        with seeded(seed, purpose):
+            draws.add(tuple(torch.rand(4).tolist()))
+    assert len(draws) == 3
+
+
+def test_random_states_come_back() -> None:
+    with seeded(5, "training"):
+        torch.rand(3)
+        states = random_states()
+        first = torch.rand(4)
+        restore_random_states(states)
+        assert torch.equal(torch.rand(4), first)
