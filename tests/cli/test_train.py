@@ -78,3 +78,44 @@ def test_a_recipe_of_ones_own_can_be_stopped_with_ctrl_c(tmp_path):
     assert err.splitlines()[-1].startswith("Stopped.")
     assert "Traceback" not in err
     assert load(tmp_path / "runs" / "mine" / "last.safetensors").config.dim == 32
+
+
+def test_a_dry_run_prints_a_plan_and_leaves_nothing_behind(spikeformers, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    answer = spikeformers("train", "digits_spikformer", "--dry-run")
+    assert answer.code == 0
+    assert "130,370" in answer.out
+    assert "44 per epoch, 352 in 8 epochs" in answer.out
+    assert "on this machine" in answer.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_follows_seed_epochs_device_and_changed_words(spikeformers):
+    words = ("--seed", 5, "--epochs", 2, "--set", "batch_size=100", "--set", "model.config.depth=1")
+    plan = json.loads(spikeformers("train", "digits_spikformer", "--dry-run", "--json", *words).out)
+    assert (plan["recipe"]["seed"], plan["recipe"]["schedule"]["epochs"]) == (5, 2)
+    assert (plan["steps_per_epoch"], plan["total_steps"], plan["device"]) == (14, 28, "cpu")
+    assert plan["cost"]["parameters"] < 130_370
+    assert plan["seconds"] == pytest.approx(28 * plan["cost"]["speed"]["seconds"])
+    assert plan["cost"]["speed"]["dtype"] == "float32"
+
+
+def test_a_dry_run_counts_the_files_of_a_directory(spikeformers, tmp_path):
+    plan = json.loads(spikeformers("train", "digits_spikformer", "--dry-run", "--json").out)
+    assert not plan["samples"]["counted"]
+    answer = spikeformers("train", "fashion_mnist", "--dry-run", "--data-dir", tmp_path)
+    assert (answer.code, answer.out) == (1, "")
+    assert str(tmp_path) in answer.err
+
+
+def test_changed_words_train(spikeformers, tmp_path):
+    words = ("--set", "schedule.epochs=1", "--set", "model.config.dim=32", "--set", "schedule.warmup_epochs=0.5")
+    answer = spikeformers("train", "digits_spikformer", *words, "--out", tmp_path / "run", "--json")
+    assert answer.code == 0, answer.err
+    assert load(tmp_path / "run" / "last.safetensors").config.dim == 32
+
+
+def test_a_word_that_does_not_exist_is_explained(spikeformers):
+    answer = spikeformers("train", "digits_spikformer", "--dry-run", "--set", "schedule.epoch=3")
+    assert (answer.code, answer.out) == (1, "")
+    assert "'epochs'" in answer.err

@@ -42,6 +42,8 @@ def test_a_key_is_a_value_or_a_table() -> None:
 def test_a_changed_recipe_is_no_longer_the_papers() -> None:
     assert load_changed("spikformer_cifar10", []).paper is not None
     assert load_changed("spikformer_cifar10", ["seed=1"]).paper is not None
+    assert load_changed("spikformer_cifar10", seed=1, epochs=310).paper is not None
+    assert load_changed("spikformer_cifar10", epochs=100).paper is None
     changed = load_changed("spikformer_cifar10", ["model.name=spikformer_2_384.cifar10", "schedule.epochs=400"])
     assert changed.paper is None
     assert (changed.model.name, changed.schedule.total_epochs) == ("spikformer_2_384.cifar10", 410)

@@ -56,7 +56,12 @@ def _parse(run: Callable[..., None], prog: str, description: str | None, words: 
     """Call `run` with what `words` say; its docstring describes it where `description` is None."""
     import tyro
 
-    style = (tyro.conf.FlagCreatePairsOff, tyro.conf.PositionalMetavarFromFieldName, tyro.conf.DisallowNone)
+    style = (
+        tyro.conf.FlagCreatePairsOff,
+        tyro.conf.PositionalMetavarFromFieldName,
+        tyro.conf.DisallowNone,
+        tyro.conf.UseAppendAction,  # an option that takes several values is given several times
+    )
     try:
         tyro.cli(run, prog=prog, description=description, args=list(words), config=style)
     except SystemExit as stop:  # tyro's way to end after --help (0) or words it does not understand (2)

@@ -15,6 +15,7 @@ from spikeformers.report.text import count
 
 if TYPE_CHECKING:
     from spikeformers.train import Recipe
+    from spikeformers.train.words import PaperWords
 
 
 def recipe_list(recipes: Sequence[Recipe]) -> RenderableType:
@@ -33,15 +34,20 @@ def recipe_list(recipes: Sequence[Recipe]) -> RenderableType:
 
 def recipe_facts(recipe: Recipe) -> list[tuple[str, str]]:
     """What follows from a recipe's words, each with its name."""
-    words, paper = recipe.schedule, recipe.paper
+    words = recipe.schedule
     parts = f" ({words.epochs} and {words.cooldown_epochs} of cooldown)" if words.cooldown_epochs else ""
     facts = [
         ("peak learning rate", f"{recipe.peak_lr:g}"),
         ("epochs in all", f"{words.total_epochs}{parts}"),
     ]
-    if paper:
-        facts.append(("accuracy", f"{paper.accuracy} % ({paper.source}; reported by the paper, not measured here)"))
+    if recipe.paper:
+        facts.append(("accuracy", recipe_accuracy(recipe.paper)))
     return facts
+
+
+def recipe_accuracy(paper: PaperWords) -> str:
+    """The paper's figure, as the paper's."""
+    return f"{paper.accuracy} % ({paper.source}; reported by the paper, not measured here)"
 
 
 def recipe_page(recipe: Recipe, text: str, language: str) -> RenderableType:

@@ -18,13 +18,25 @@ def percent(share: float, digits: int = 2) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Write a time as a person says it: 8.4 s, 2 min 05 s, 1 h 07 min."""
+    """Write a time as a person says it: 8.4 s, 2 min 05 s, 1 h 07 min, 3.2 days."""
     if seconds < 59.95:  # 59.96 would be written 60.0
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    days = seconds / 86400
+    return f"{days:.1f} days" if days < 99.95 else f"{days:,.0f} days"
+
+
+def amount(size: float) -> str:
+    """Write a number of bytes: 37418576 -> 37.4 MB (decimal units)."""
+    units = ["bytes", "kB", "MB", "GB"]
+    while size >= 999.5 and len(units) > 1:
+        size /= 1000
+        units.pop(0)
+    return f"{size:,.0f} {units[0]}" if size >= 99.95 else f"{size:.3g} {units[0]}"
 
 
 def size(shape: Sequence[int]) -> str:

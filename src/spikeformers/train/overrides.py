@@ -12,19 +12,24 @@ from spikeformers.errors import ConfigError
 from spikeformers.train.recipe import Recipe, load_recipe
 
 
-def load_changed(name_or_path: str | Path, settings: Iterable[str]) -> Recipe:
+def load_changed(
+    name_or_path: str | Path, settings: Iterable[str] = (), *, seed: int | None = None, epochs: int | None = None
+) -> Recipe:
     """Load a recipe with some words changed; a paper's accuracy stays with it only where the seed alone is another.
 
     Args:
         settings: texts such as "schedule.epochs=400" or "model.config.time_steps=10".
+        seed, epochs: as in `Recipe.adjusted`.
 
     Raises:
         UnknownNameError: there is no such recipe.
         ConfigError: a text that is no `key=value`, an unknown key, or a value of the wrong type.
     """
     changes = nested(settings)
-    recipe = load_recipe(name_or_path, **changes)
-    return recipe if changes.keys() <= {"seed"} else replace(recipe, paper=None)
+    loaded = load_recipe(name_or_path, **changes)
+    recipe = loaded.adjusted(seed=seed, epochs=epochs)
+    same = changes.keys() <= {"seed"} and recipe.schedule == loaded.schedule
+    return recipe if same else replace(recipe, paper=None)
 
 
 def nested(settings: Iterable[str]) -> dict[str, Any]:

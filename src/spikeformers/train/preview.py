@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,8 @@ class Preview:
 
     Attributes:
         samples, steps_per_epoch: None where the data set has no official size and was not read.
-        cost: None where the checkpoint that the recipe starts from is not there, and names the model.
+        init_found: whether there is something where the recipe's checkpoint should be, if it starts from one.
+        cost: None where only the checkpoint names the model, and is not there.
     """
 
     recipe: Recipe
@@ -76,6 +77,7 @@ class Preview:
     samples: Samples | None
     steps_per_epoch: int | None
     rates: Rates
+    init_found: bool
     cost: Cost | None
 
     @property
@@ -111,18 +113,18 @@ def preview(recipe: Recipe, *, device: str | torch.device = "cpu", dataset: Data
     """
     samples = official_samples(recipe.dataset, recipe.validation) if dataset is None else Samples.of(dataset)
     steps = None if samples is None else max(1, samples.train // recipe.batch_size)
+    found = not recipe.init or Path(recipe.init).exists()
+    named = replace(recipe, init="") if recipe.model.name else None
+    known = recipe if found else named
     return Preview(
         recipe=recipe,
         device=str(device),
         samples=samples,
         steps_per_epoch=steps,
         rates=_rates(recipe, steps or POINTS),
-        cost=None if _lacks_model(recipe) else _cost(recipe, samples, torch.device(device)),
+        init_found=found,
+        cost=_cost(known, samples, torch.device(device)) if known else None,
     )
-
-
-def _lacks_model(recipe: Recipe) -> bool:
-    return not recipe.model.name and not Path(recipe.init).exists()
 
 
 def _rates(recipe: Recipe, steps_per_epoch: int) -> Rates:

@@ -91,10 +91,10 @@ class Probe:
         goal = self.goal
         if self.device.type == "cpu" and goal.dtype == torch.float16:
             goal = replace(goal, dtype=torch.float32)
-        samples, passes = self.least, [self._timed(lambda: self._pass(goal, self.least))]
+        samples, passes = self.least, self._passes(goal, self.least, 1)
         if passes[0] < SECONDS:
-            samples = self._samples_for(self._timed(lambda: self._pass(goal, samples)) / samples, part)
-            passes = [self._timed(lambda: self._pass(goal, samples)) for _ in range(PASSES)]
+            samples = self._samples_for(min(self._passes(goal, self.least, PASSES)) / self.least, part)
+            passes = self._passes(goal, samples, PASSES)
         updates = [self._timed(self._update) for _ in range(PASSES)]
         return Speed(
             seconds=statistics.median(passes) * batch_size / samples + statistics.median(updates),
@@ -112,8 +112,13 @@ class Probe:
         targets = torch.arange(samples, device=self.device) % self.classes
         return goal(self.state.model, x, targets)[0]
 
-    def _pass(self, goal: Goal, samples: int) -> None:
-        self.state.scaler.scale(self._loss(goal, samples)).backward()  # type: ignore[no-untyped-call]
+    def _passes(self, goal: Goal, samples: int, number: int) -> list[float]:
+        """Seconds of each of some forward and backward passes."""
+
+        def once() -> None:
+            self.state.scaler.scale(self._loss(goal, samples)).backward()  # type: ignore[no-untyped-call]
+
+        return [self._timed(once) for _ in range(number)]
 
     def _update(self) -> None:
         """Do an update that changes no weight: the gradients and the learning rate are zero."""
