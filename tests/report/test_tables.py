@@ -24,7 +24,7 @@ def test_run_result(models):
     text = shown(tables.run_result(models[0].run))
     for figure in ("spikformer_2_64.digits", "130,370", "97.22 % after the last epoch (4)", "2 min 05 s"):
         assert figure in text
-    assert "97.50 % at its best (epoch 4), chosen on the test images, which flatters" in text
+    assert "97.50 % at its best (epoch 4); choosing on test images flatters" in text
     assert "validation" not in text
 
 
@@ -38,7 +38,7 @@ def test_run_result_judged_on_held_out_images(models):
     assert lines[start + 1 : start + 4] == [
         "91.00 % at its best (epoch 3)",
         "test accuracy 88.00 % after the last epoch (4)",
-        "89.00 % with the weights of epoch 3, the best on the validation images",
+        "89.00 % with the weights of epoch 3, best on the validation images",
     ]
     assert "flatters" not in "".join(lines)
 

@@ -72,11 +72,11 @@ def _accuracies(result: RunResult) -> list[tuple[str, str]]:
     """Say of each accuracy which images it is on and how its epoch was chosen."""
     last = f"after the last epoch ({len(result.epochs)})"
     if result.eval_part == "test":
-        best = f"at its best (epoch {result.best_epoch}), chosen on the test images, which flatters"
+        best = f"at its best (epoch {result.best_epoch}); choosing on test images flatters"
         accuracies = f"{percent(result.test_accuracy)} {last}\n{percent(result.best_test_accuracy)} {best}"
         return [("test accuracy", accuracies)]
     held_out = f"{percent(result.last_accuracy)} {last}\n{percent(result.best_accuracy)} at its best"
-    best = f"with the weights of epoch {result.best_epoch}, the best on the validation images"
+    best = f"with the weights of epoch {result.best_epoch}, best on the validation images"
     test = f"{percent(result.test_accuracy)} {last}\n{percent(result.best_test_accuracy)} {best}"
     return [("validation", f"{held_out} (epoch {result.best_epoch})"), ("test accuracy", test)]
 
