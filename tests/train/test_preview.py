@@ -104,3 +104,5 @@ def test_what_does_not_fit_is_an_error_of_the_plan_too() -> None:
         preview(load_recipe("digits_spikformer", model={"config": {"heads": 5}}))
     with pytest.raises(SpikeformersError, match=r"'spikformer_2_64\.digits'"):
         preview(load_recipe("digits_spikformer", model={"name": "spikformer_2_63.digits"}))
+    with pytest.raises(SpikeformersError, match="'cifar10'"):
+        preview(load_recipe("digits_spikformer", dataset="cifra10"))

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from spikeformers.data import Dataset
+from spikeformers.data import Dataset, dataset_names
+from spikeformers.errors import UnknownNameError, suggest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +56,21 @@ _PARTS: dict[str, dict[str, Any]] = {
 
 
 def official_samples(dataset: str, validation: float) -> Samples | None:
-    """Return the size of an official data set, or None for others.
+    """Return the size of an official data set, or None for one that has no official size.
 
     Args:
         validation: share of every class of the training part that is held out; the count is exact where all classes
             have the same size.
+
+    Raises:
+        UnknownNameError: there is no such data set.
     """
     if dataset not in _PARTS:
+        known = sorted({*dataset_names(), *_PARTS})
+        if dataset not in known:
+            raise UnknownNameError(
+                f"There is no data set {dataset!r}.{suggest(dataset, known)} Known are: {', '.join(known)}."
+            )
         return None
     whole = Samples(validation=0, **_PARTS[dataset])
     if not validation:
