@@ -79,6 +79,7 @@ def test_held_out_shares_come_out_of_the_training_part() -> None:
     assert samples is not None
     assert (samples.train, samples.validation, samples.test) == (45_000, 5_000, 10_000)
     assert official_samples("image_folder", 0.1) is None
+    assert official_samples("Fashion-MNIST", 0.0) == official_samples("fashion_mnist", 0.0)
 
 
 def test_timms_curve_falls_where_the_warm_up_ends() -> None:

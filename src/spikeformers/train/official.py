@@ -65,6 +65,7 @@ def official_samples(dataset: str, validation: float) -> Samples | None:
     Raises:
         UnknownNameError: there is no such data set.
     """
+    dataset = dataset.lower().replace("-", "_")  # as `load_dataset` reads names
     if dataset not in _PARTS:
         known = sorted({*dataset_names(), *_PARTS})
         if dataset not in known:
