@@ -4,13 +4,15 @@
 
 Every run is the command `spikeformers train` with worker processes, an averaged copy of the weights, a loss scaler,
 mixed samples and states saved within epochs. It is started again and again, killed at a random moment each time, until
-one start is left alone. Then weights, optimizer, averages, scaler, random states and log are compared, byte by byte, with those of
-a run that nothing disturbed. Every third kill waits for a save to begin and strikes within a few milliseconds of it.
+one start is left alone. Then weights, optimizer, averages, scaler, random states and log are compared, byte by byte,
+with those of a run that nothing disturbed. Every third kill waits for a save to begin and strikes within a few
+milliseconds of it.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -107,10 +109,8 @@ def kill_once(recipe: Path, out: Path, *, after: float, on_save: bool, chance: r
             break
         time.sleep(0.0005 if on_save else 0.01)
     alive = process.poll() is None
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.communicate()
     return alive
 
@@ -146,11 +146,14 @@ def try_kills(kills: int, seed: int, folder: Path) -> Figures:
             figures.before_a_state += not any(out.glob("state-*.bin"))
             if figures.kills == kills:
                 break
-        finish(recipe, out) if not (out / "result.json").exists() else None
+        if not (out / "result.json").exists():
+            finish(recipe, out)
         figures.runs += 1
         wrong = differences(folder / "undisturbed", out)
         figures.different += bool(wrong)
-        print(f"{figures.kills} kills, {figures.runs} runs: " + (f"DIFFERENT {wrong}" if wrong else "equal"), flush=True)
+        print(
+            f"{figures.kills} kills, {figures.runs} runs: " + (f"DIFFERENT {wrong}" if wrong else "equal"), flush=True
+        )
         shutil.rmtree(out)
     figures.seconds = time.monotonic() - began
     return figures

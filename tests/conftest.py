@@ -1,9 +1,10 @@
-"""What holds for every test: no deadline, no debugging switch of the user's shell, one thread."""
+"""What holds for every test: no deadline, no debugging switch of the user's shell, one thread, a cache of its own."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import settings
 
 # Before anything imports torch: a test's result must not depend on how many cores happen to be free.
@@ -14,3 +15,9 @@ os.environ.pop("SPIKEFORMERS_DEBUG", None)
 # A busy machine is not a bug: no test fails because an example took long.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are decoded into a directory that ends with the tests."""
+    monkeypatch.setenv("SPIKEFORMERS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from spikeformers.cli import main
-from spikeformers.data import Dataset, Images, load_dataset
+from spikeformers.data import Dataset, Subset, load_dataset
 
 
 @dataclass(frozen=True)
@@ -62,13 +63,13 @@ def in_process() -> Callable[..., subprocess.CompletedProcess[str]]:
 def training_on_few_digits() -> Iterator[Dataset]:
     """Training sees 128 of the 1437 training digits, to be quick."""
     whole = load_dataset("digits")
-    few = replace(whole, train=Images(whole.train.images[:128], whole.train.labels[:128]))
+    few = replace(whole, train=Subset(whole.train, torch.arange(128)))
 
-    def load_few(name: str, data_dir: Path | None = None) -> Dataset:
-        return few if name == "digits" else load_dataset(name, data_dir)
+    def load_few(name: str, data_dir: Path | None = None, **words: Any) -> Dataset:
+        return few if name == "digits" else load_dataset(name, data_dir, **words)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("spikeformers.train.loop.load_dataset", load_few)
+        patch.setattr("spikeformers.train.feed.load_dataset", load_few)
         yield few
 
 
@@ -94,7 +95,7 @@ def digit(tmp_path: Path) -> Path:
     from PIL import Image
 
     path = tmp_path / "digit [1].png"
-    Image.fromarray(load_dataset("digits").test.images[0, 0].numpy()).save(path)
+    Image.fromarray(load_dataset("digits").test.read(torch.tensor([0])).images[0, 0].numpy()).save(path)
     return path
 
 

@@ -27,7 +27,7 @@ def test_leaves_a_run_and_reports_it(spikeformers, tmp_path):
 
     again = spikeformers(*words)
     assert (again.code, again.out) == (1, "")
-    assert "already holds a run" in again.err
+    assert "already holds a finished run" in again.err
     assert "--overwrite" in again.err
 
     third = spikeformers(*words, "--overwrite")

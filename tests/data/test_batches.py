@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_epochs_and_seeds_differ_in_order_and_augmentation() -> None:
     ]
     assert len({tuple(order) for order in orders}) == 4
     noise = [batch.x.frac() for number in (0, 1) for batch in first.epoch(number)]
-    assert not any(torch.equal(a, b) for a, b in zip(noise, noise[1:], strict=False))
+    assert not any(torch.equal(a, b) for a, b in pairwise(noise))
 
 
 @pytest.mark.parametrize("workers", [1, 2])

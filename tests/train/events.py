@@ -20,8 +20,8 @@ def epoch_log(epoch: int, **changes: Any) -> EpochLog:
     return EpochLog(
         **{
             "epoch": epoch, "step": epoch * STEPS, "learning_rate": 1e-3, "train_loss": 2 / epoch,
-            "train_accuracy": 1 - 0.5 / epoch, "eval_loss": 1.5 / epoch, "eval_accuracy": 1 - 0.25 / epoch,
-            "firing_rate": 0.123, "dead": 0.03125, "saturated": 0.0,
+            "train_accuracy": 1 - 0.5 / epoch, "eval_part": "test", "eval_loss": 1.5 / epoch,
+            "eval_accuracy": 1 - 0.25 / epoch, "firing_rate": 0.123, "dead": 0.03125, "saturated": 0.0,
             "gradient_norms": {"tokenizer": 0.5, "blocks.0": 0.25 / epoch, "head": 1.0}, **changes,
         }
     )  # fmt: skip
@@ -80,8 +80,10 @@ def write_run(
     out.mkdir(parents=True)
     plan = recipe(**recipe_words).adjusted(epochs=epochs if finished else epochs + 1)
     directory.write_json(directory.recipe, plan.to_dict())
+    part = (result or {}).get("eval_part", "validation" if plan.validation else "test")
     if epochs:
-        directory.write_lines(directory.log, [epoch_log(epoch, **(log or {})) for epoch in range(1, epochs + 1)])
+        logs = [epoch_log(epoch, **{"eval_part": part, **(log or {})}) for epoch in range(1, epochs + 1)]
+        directory.write_lines(directory.log, logs)
         directory.write_lines(directory.times, [epoch_time(epoch) for epoch in range(1, epochs + 1)])
     if finished:
         figures = run_result(Path("elsewhere"), epochs, dataset=plan.dataset, seed=plan.seed, **(result or {}))

@@ -26,6 +26,7 @@ def epoch(number: int) -> EpochLog:
         learning_rate=1e-3,
         train_loss=1.0,
         train_accuracy=0.5,
+        eval_part="test",
         eval_loss=1.0,
         eval_accuracy=0.5,
         firing_rate=0.1,

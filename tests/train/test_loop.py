@@ -103,7 +103,9 @@ def test_a_diverged_loss_stops_before_it_spoils_the_weights_and_keeps_the_batch(
         return loss * float("nan") if state[0].step == 13 else loss
 
     monkeypatch.setattr(goal, "cross_entropy", broken)
-    with pytest.raises(TrainingError, match=r"(?s)The loss is nan in epoch 2, step 4 .*Lower the learning rate.*lie in"):
+    with pytest.raises(
+        TrainingError, match=r"(?s)The loss is nan in epoch 2, step 4 .*Lower the learning rate.*lie in"
+    ):
         fit(recipe, out=tmp_path)
     assert all(parameter.isfinite().all() for parameter in state[0].model.parameters())
     assert load_run(tmp_path, which="last").provenance.epoch == 1

@@ -81,7 +81,7 @@ def test_overrides_reach_into_the_tables(tmp_path: Path) -> None:
         ("batch_size = 32", "batch_size = 32\nloss = {tet = 2}", r"\[loss\]: tet must be 0 to 1"),
         ("batch_size = 32", "batch_size = 32\naugment = {resized_crop = [0.9, 0.1]}", r"resized_crop must be two"),
         ("batch_size = 32", "batch_size = 32\ndistillation = {alpha = 1}", r"the key 'teacher' is missing"),
-        ("batch_size = 32", 'batch_size = 32\npaper = {accuracy = 0.9551}', r"the key 'source' is missing"),
+        ("batch_size = 32", "batch_size = 32\npaper = {accuracy = 0.9551}", r"the key 'source' is missing"),
         ('name = "spikformer_2_64.digits"', "", r"name a model under \[model\], or start from a checkpoint"),
         ("batch_size = 32", "batch_size = 32\naugment = 3", r"augment must be a table, got 3"),
         ("lr = 1e-3", 'lr = "fast"', r"optimizer.lr must be a finite number, got 'fast'"),
@@ -143,7 +143,10 @@ def test_fewer_epochs_shrink_what_is_counted_in_epochs_and_more_keep_it() -> Non
 
 
 @given(
-    epochs=st.integers(1, 400), cooldown=st.integers(0, 20), warmup=st.floats(0, 0.99), off=st.integers(0, 400),
+    epochs=st.integers(1, 400),
+    cooldown=st.integers(0, 20),
+    warmup=st.floats(0, 0.99),
+    off=st.integers(0, 400),
     total=st.integers(1, 500),
 )
 def test_any_number_of_epochs_gives_a_recipe_of_that_length(

@@ -72,14 +72,13 @@ def test_a_run_torn_off_anywhere_goes_on_to_the_same_end(save_every: int, tmp_pa
     started: list[RunStarted] = []
     fit(rich, out=torn, watch=lambda event: started.append(event) if isinstance(event, RunStarted) else None)
     assert content(torn) == content(tmp_path / "whole")
-    assert started[0].resumed == ("in epoch 2, after step 6 of 9" if save_every else "after epoch 1")
+    where = "in epoch 2, after step 6 of 9" if save_every else "after epoch 1"
+    assert started[0].resumed == f"The unfinished run goes on {where}."
     assert started[0].epochs_done == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_asked_to_stop_saves_the_update_it_has_done(
-    number: signal.Signals, tmp_path: Path, rich: Recipe
-) -> None:
+def test_a_run_asked_to_stop_saves_the_update_it_has_done(number: signal.Signals, tmp_path: Path, rich: Recipe) -> None:
     fit(rich, out=tmp_path / "whole")
     notes: list[Note] = []
 
@@ -136,7 +135,9 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before_and_says_so(
     notes = [event.text for event in seen if isinstance(event, Note)]
     assert len(notes) == 1
     assert "state-0000000012.bin is" in notes[0]
-    assert next(event.resumed for event in seen if isinstance(event, RunStarted)) == "in epoch 2, after step 1 of 9"
+    assert next(event.resumed for event in seen if isinstance(event, RunStarted)) == (
+        "The unfinished run goes on in epoch 2, after step 1 of 9."
+    )
     assert content(run) == content(tmp_path / "whole")
 
 
@@ -159,7 +160,9 @@ def test_another_recipe_is_refused_and_the_difference_named(tmp_path: Path, reci
     assert fit(recipe, out=tmp_path).epochs[-1].epoch == 2
 
 
-def test_other_data_are_refused(tmp_path: Path, recipe: Recipe, digits: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_data_are_refused(
+    tmp_path: Path, recipe: Recipe, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with pytest.raises(Stopped):
         fit(recipe, out=tmp_path, watch=at(2, 3, throw))
     assert isinstance(digits.train, Images)

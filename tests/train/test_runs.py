@@ -32,17 +32,14 @@ def test_an_unfinished_run_has_what_is_known_so_far(tmp_path: Path) -> None:
     assert (figures["finished"], figures["epochs_done"], figures["epochs_total"]) == (False, 2, 3)
     assert (figures["best_accuracy"], figures["best_epoch"], figures["last_accuracy"]) == (0.875, 2, 0.875)
     assert figures["seconds"] == 62.0 + 63.0
-    for unknown in ("test_accuracy", "best_test_accuracy", "parameters", "eval_part"):
+    for unknown in ("test_accuracy", "best_test_accuracy", "parameters"):
         assert figures[unknown] is None
-
-
-def test_an_unfinished_run_with_a_validation_share_is_judged_on_that(tmp_path: Path) -> None:
-    assert read_run(write_run(tmp_path / "run", finished=False, validation=0.1)).eval_part == "validation"
+    assert figures["eval_part"] == "test"
 
 
 def test_a_run_without_an_epoch_is_a_run(tmp_path: Path) -> None:
     run = read_run(write_run(tmp_path / "run", 0, finished=False))
-    assert (run.epochs, run.times, run.best, run.seconds) == ([], [], None, 0)
+    assert (run.epochs, run.times, run.best, run.seconds, run.eval_part) == ([], [], None, 0, None)
     assert run.to_dict()["last_accuracy"] is None
 
 

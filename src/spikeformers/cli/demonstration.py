@@ -16,7 +16,7 @@ from torch import Tensor
 from spikeformers.cli.classify import probabilities
 from spikeformers.cli.output import plain
 from spikeformers.cli.progress import watching
-from spikeformers.data import Dataset, load_dataset, normalise
+from spikeformers.data import Dataset, Pictures, load_dataset, normalise, read_all
 from spikeformers.errors import InputError
 from spikeformers.files import atomic_write
 from spikeformers.measure import firing
@@ -72,7 +72,7 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
     )
     style.save(page, _picture(out))
     with atomic_write(_example(out)) as file:
-        Image.fromarray(digits.test.images[0, 0].numpy()).save(file, format="PNG")
+        Image.fromarray(read_all(digits.test).images[0, 0].numpy()).save(file, format="PNG")
     demo = Demonstration(out=out, models=models, held_out=len(digits.test))
     _write_json(_marker(out), demo.to_dict())
     return demo
@@ -95,25 +95,26 @@ def _portrait(label: str, recipe: str, out: Path, epochs: int | None, digits: Da
         run = fit(load_recipe(recipe), out=where, epochs=epochs, overwrite=True, watch=watch)
     trained = load_run(where)
     mean, std = trained.provenance.mean, trained.provenance.std
-    shares = probabilities(trained.model, digits.test.images, mean=mean, std=std)
+    held_out = read_all(digits.test)
+    shares = probabilities(trained.model, held_out.images, mean=mean, std=std)
     return Portrait(
         label=label,
         run=run,
         evaluation=evaluate(trained.model, digits.test, batch_size=100, mean=mean, std=std),
-        firing=firing(trained.model, normalise(digits.test.images, mean, std)),
-        tiles=_tiles(digits, shares),
+        firing=firing(trained.model, normalise(held_out.images, mean, std)),
+        tiles=_tiles(held_out, digits.classes, shares),
     )
 
 
-def _tiles(digits: Dataset, shares: Tensor) -> list[Tile]:
+def _tiles(held_out: Pictures, classes: tuple[str, ...], shares: Tensor) -> list[Tile]:
     """Choose the first images and the least certain ones; `shares` are probabilities [N, K]."""
     certainty, answers = shares.max(1)
     chosen = [*range(COLUMNS), *certainty.argsort(stable=True)[:COLUMNS].tolist()]
     return [
         Tile(
-            image=digits.test.images[index].numpy(),
-            label=digits.classes[int(digits.test.labels[index])],
-            predicted=digits.classes[int(answers[index])],
+            image=held_out.images[index].numpy(),
+            label=classes[int(held_out.labels[index])],
+            predicted=classes[int(answers[index])],
             probability=float(certainty[index]),
         )
         for index in chosen

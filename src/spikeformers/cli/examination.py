@@ -10,7 +10,7 @@ from importlib import metadata
 
 import torch
 
-from spikeformers.data import dataset_names, load_dataset
+from spikeformers.data import dataset_names, load_dataset, shape_of
 from spikeformers.errors import SpikeformersError
 from spikeformers.ops import backend
 from spikeformers.report.results import Fact
@@ -64,7 +64,7 @@ def _datasets() -> Iterator[Fact]:
             yield Fact(topic="Data sets", name=name, value="not found", reason=str(error), present=False)
         else:
             samples = f"{count(len(data.train))} + {count(len(data.test))} images"
-            shape = size(data.train.images.shape[1:])
+            shape = size(shape_of(data.train))
             value = f"{samples}, {shape}, {len(data.classes)} classes"
             yield Fact(topic="Data sets", name=name, value=value, present=True)
 

@@ -11,12 +11,22 @@ from rich.text import Text
 
 from spikeformers.cli.output import error_console
 from spikeformers.report.text import count, duration, percent
-from spikeformers.train.result import EpochDone, Event, Note, RunStarted, StepDone
+from spikeformers.train.result import EpochDone, Event, Note, Reading, RunStarted, StepDone
 
 Watch = Callable[[Event], None]
 
 WIDE = 100  # columns from which on the bar's figures are named in full
 NAMED = 5  # of the images that could not be read
+
+
+def also(*watches: Watch) -> Watch:
+    """Return a function that hands every event to each of these, in turn."""
+
+    def watch(event: Event) -> None:
+        for each in watches:
+            each(event)
+
+    return watch
 
 
 @contextmanager
@@ -62,7 +72,9 @@ class _Lines:
         self._epochs, self._part = 0, ""
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
+        if isinstance(event, Reading) and event.done == event.total:
+            self._write(f"decoded {event.what}: {count(event.total)} pictures")
+        elif isinstance(event, RunStarted):
             self._epochs, self._part = event.recipe.schedule.total_epochs, event.eval_part
         elif isinstance(event, EpochDone):
             self._write(self._figures(event))
@@ -100,7 +112,9 @@ class _Live:
         self._stepped = False
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, RunStarted):
+        if isinstance(event, Reading):
+            self._bars.update(self._task, completed=event.done, total=event.total, description=f"decoding {event.what}")
+        elif isinstance(event, RunStarted):
             self._epochs, self._part = event.recipe.schedule.total_epochs, event.eval_part
             self._bars.console.print(_heading(self._label, event))
         elif isinstance(event, StepDone):

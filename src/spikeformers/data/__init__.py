@@ -16,7 +16,7 @@ from spikeformers.data.image_files import load_images
 from spikeformers.data.normalise import Normalised, normalise
 from spikeformers.data.picture_set import PictureSet
 from spikeformers.data.registry import Loader, dataset_names, load_dataset, register_dataset
-from spikeformers.data.sources import Images, Pictures, Source, Subset, in_memory, names_of, shape_of
+from spikeformers.data.sources import Images, Pictures, Source, Subset, in_memory, names_of, read_all, shape_of
 from spikeformers.data.splits import hold_out
 from spikeformers.data.unreadable import refuse_many
 from spikeformers.data.watch import Watch
@@ -48,6 +48,7 @@ __all__ = [
     "load_images",
     "names_of",
     "normalise",
+    "read_all",
     "read_idx",
     "refuse_many",
     "register_dataset",

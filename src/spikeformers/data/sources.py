@@ -122,6 +122,11 @@ class Subset:
         return self.source.read(self.indices[indices], generator)
 
 
+def read_all(source: Source) -> Pictures:
+    """Return all pictures of a source at once."""
+    return source.read(torch.arange(len(source)), torch.Generator())
+
+
 def shape_of(source: Source) -> tuple[int, int, int]:
     """Return the (C, H, W) of a source's images; where it does not tell, its first picture is read."""
     shape = getattr(source, "shape", None)

@@ -100,11 +100,12 @@ def goal_of(recipe: Recipe, device: str | torch.device, teacher: nn.Module | Non
             raise ConfigError("A teacher was given, but the recipe has no [distillation]. Add it, or leave it out.")
         return Goal(words=recipe.loss, dtype=dtype)
     module = load_teacher(words) if teacher is None else teacher
-    distillation = Distillation(
-        kind=words.kind, alpha=words.alpha, temperature=words.temperature, output=words.output
-    )
+    distillation = Distillation(kind=words.kind, alpha=words.alpha, temperature=words.temperature, output=words.output)
     return Goal(
-        words=recipe.loss, dtype=dtype, distillation=distillation, teacher=module.to(device).eval().requires_grad_(False)
+        words=recipe.loss,
+        dtype=dtype,
+        distillation=distillation,
+        teacher=module.to(device).eval().requires_grad_(False),
     )
 
 
@@ -147,4 +148,3 @@ def _check_classes(given: int, dataset: Dataset) -> None:
             f"The model has {given} classes, the data set {dataset.name!r} has {needed}. "
             f"Set num_classes = {needed} under [model.config] of the recipe, or leave it out."
         )
-

@@ -19,7 +19,7 @@ class Clock:
     def __init__(self, times: Sequence[EpochTime] = (), epochs_done: int = 0) -> None:
         self.done = [time for time in times if time.epoch <= epochs_done]
         self._before = sum(time.seconds for time in times if time.epoch == epochs_done + 1)
-        self._start()
+        self._started, self._training, self._samples = time.perf_counter(), 0.0, 0
 
     def trained(self, samples: int) -> None:
         """Count samples of one more update; evaluation is not part of images per second."""
@@ -40,8 +40,5 @@ class Clock:
         """Return the time of the epoch that ends here, and begin the next."""
         self.done.append(self.now())
         self._before = 0.0
-        self._start()
-        return self.done[-1]
-
-    def _start(self) -> None:
         self._started, self._training, self._samples = time.perf_counter(), 0.0, 0
+        return self.done[-1]

@@ -249,4 +249,3 @@ def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
         return [kind.of(table) for table in tables]
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(f"{path} is not a log of this version of spikeformers: {error}.") from error
-

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from spikeformers.data import Batches, Dataset, Framing, Pictures, Source, in_memory, load_dataset, normalise
+from spikeformers.data import Batches, Dataset, Framing, Pictures, Source, Watch, in_memory, load_dataset, normalise
 from spikeformers.data.augment import (
     Augment,
     AutoAugment,
@@ -24,6 +25,7 @@ from spikeformers.data.augment import (
 )
 from spikeformers.models import ModelConfig
 from spikeformers.train.recipe import Recipe
+from spikeformers.train.result import Event, Note, Reading
 from spikeformers.train.words import AugmentWords, ImageWords
 
 MOST_WORKERS = 8
@@ -57,21 +59,35 @@ class Preparation:
         return (x if self.erasing is None else self.erasing(x, generator)), targets
 
 
-def open_dataset(recipe: Recipe, config: ModelConfig, data_dir: Path | None) -> Dataset:
+def open_dataset(
+    recipe: Recipe, config: ModelConfig, data_dir: Path | None, watch: Callable[[Event], None] | None = None
+) -> Dataset:
     """Load the recipe's data set as images of the model's size and channels, its validation part held out.
 
     Where the recipe does not normalise, mean and std are those that change nothing.
+
+    Args:
+        watch: called while pictures are decoded.
 
     Raises:
         UnknownNameError, DataError: the data set does not exist, or cannot be read.
     """
     framing = framing_of(recipe.images, config)
     framing = replace(framing, scale=recipe.augment.resized_crop, ratio=recipe.augment.resized_ratio)
-    dataset = load_dataset(recipe.dataset, data_dir, framing=framing).with_validation(recipe.validation)
+    told = None if watch is None else _told(watch)
+    dataset = load_dataset(recipe.dataset, data_dir, framing=framing, watch=told).with_validation(recipe.validation)
     if recipe.images.normalise:
         return dataset
     channels = config.in_channels
     return replace(dataset, mean=(0.0,) * channels, std=(1.0,) * channels)
+
+
+def _told(watch: Callable[[Event], None]) -> Watch:
+    """Whoever watches the run hears of the data set, too."""
+    return Watch(
+        progress=lambda what, done, total: watch(Reading(what=what, done=done, total=total)),
+        note=lambda text: watch(Note(text=text)),
+    )
 
 
 def framing_of(words: ImageWords, config: ModelConfig) -> Framing:
@@ -152,6 +168,6 @@ def augmentation(words: AugmentWords, mean: tuple[float, ...]) -> Augment | None
 
 def policy(words: AugmentWords, fill: tuple[int, ...]) -> Augment:
     """Return the automatic augmentation that the word `policy` names."""
-    if words.policy.startswith("autoaugment-"):
-        return AutoAugment(words.policy.removeprefix("autoaugment-"), fill=fill)
+    if words.policy == "autoaugment-imagenet":
+        return AutoAugment("imagenet", fill=fill)
     return RandAugment.parse(words.policy, operations=words.policy_operations, fill=fill)

@@ -7,6 +7,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from torch import Tensor
 
 from spikeformers.errors import CheckpointError
 from spikeformers.files import atomic_write
@@ -83,7 +84,7 @@ def keep_diverged(plan: Plan, state: TrainingState, diverged: Diverged, rate: fl
     """Keep the batch and the weights that a run diverged with, and return the error that says so."""
     place = f"in epoch {len(state.history) + 1}, step {state.position + 1}"
     folder = plan.directory.diverged
-    tensors = {}
+    tensors: dict[str, Tensor] = {}
     for number, batch in enumerate(diverged.batches):
         tensors |= {f"x.{number}": batch.x.contiguous(), f"targets.{number}": batch.targets.contiguous()}
     facts = {"what": diverged.what, "where": place, "learning_rate": repr(rate), "step": str(state.step)}

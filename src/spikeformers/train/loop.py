@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spikeformers.data import Source
+from spikeformers.data import Source, refuse_many
 from spikeformers.train.assembly import goal_of, initial_state, intended_config
 from spikeformers.train.clock import Clock
 from spikeformers.train.directory import RunDirectory
@@ -74,8 +74,8 @@ def fit(
         CheckpointError: a checkpoint could not be written (full disk); what was saved before is intact.
         SpikeformersError: the recipe's model, configuration or data set does not exist or does not fit.
     """
-    recipe = recipe.adjusted(seed=seed, epochs=epochs)
-    dataset = open_dataset(recipe, intended_config(recipe), data_dir)
+    recipe, watch = recipe.adjusted(seed=seed, epochs=epochs), watch or (lambda event: None)
+    dataset = open_dataset(recipe, intended_config(recipe), data_dir, watch)
     state = initial_state(recipe, dataset, device)
     batches = training_batches(dataset, recipe, workers=workers)
     plan = Plan(
@@ -85,7 +85,7 @@ def fit(
         schedule=schedule_of(recipe, updates_per_epoch(batches, recipe)),
         goal=goal_of(recipe, device, teacher),
         directory=RunDirectory(Path(out)),
-        watch=watch or (lambda event: None),
+        watch=watch,
         save_every=save_every,
         former=overwrite,
     )
@@ -101,14 +101,14 @@ class _Run:
     state: TrainingState
     requested: Requested
     clock: Clock = field(default_factory=Clock)
-    unreadable: set[str] = field(default_factory=set)
+    unreadable: dict[str, None] = field(default_factory=dict)  # in the order they were met
 
     def go(self) -> RunResult:
         plan, state = self.plan, self.state
         found = None if plan.former else plan.directory.unfinished(plan.recipe)
         if found is not None:
             self.clock = pick_up(plan, state, found)
-        plan.watch(self._started(resumed=where(plan, state) if found else ""))
+        plan.watch(self._started(resumed=f"The unfinished run goes on {where(plan, state)}." if found else ""))
         while len(state.history) < plan.recipe.schedule.total_epochs:
             self._train_epoch()
             state.history.append(self._judged())
@@ -178,14 +178,10 @@ class _Run:
         """Name each picture that could not be read once; too many of them end the run."""
         for name in names:
             if name not in self.unreadable:
-                self.unreadable.add(name)
+                self.unreadable[name] = None
                 self.plan.watch(Note(text=f"Left out, because it cannot be read: {name}"))
-        most = max(1, len(self.plan.dataset.train) // 100)
-        if len(self.unreadable) > most:
-            raise TrainingError(
-                f"{len(self.unreadable)} training pictures cannot be read, more than 1 % of them; the last are "
-                f"{'; '.join(sorted(self.unreadable)[-3:])}. Fetch the data set again, or remove these files."
-            )
+        total = len(self.plan.dataset.train)
+        refuse_many(self.unreadable, total, f"Data set '{self.plan.dataset.name}', train part")
 
     def _judged(self) -> EpochLog:
         """Evaluate the weights at the end of an epoch and sum it up."""
@@ -206,6 +202,7 @@ class _Run:
             learning_rate=plan.schedule.rate(state.step - 1),
             train_loss=state.sums.loss / state.sums.samples,
             train_accuracy=state.sums.correct / state.sums.samples,
+            eval_part=plan.eval_part,
             eval_loss=held_out.loss,
             eval_accuracy=held_out.accuracy,
             firing_rate=signs.rate,

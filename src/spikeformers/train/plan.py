@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from spikeformers.data import Dataset, Batches, Source
+from spikeformers.data import Batches, Dataset, Source
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.goal import Goal
 from spikeformers.train.recipe import Recipe

@@ -23,6 +23,7 @@ class EpochLog:
     learning_rate: float  # of the epoch's last update
     train_loss: float  # mean over the epoch's batches, with everything the recipe adds to it, while the weights moved
     train_accuracy: float  # against the likelier class where classes are mixed
+    eval_part: EvalPart  # what the next two were measured on
     eval_loss: float  # cross-entropy at the end of the epoch, without smoothing
     eval_accuracy: float
     firing_rate: float  # mean over all spiking neurons, on the first images of the eval part
@@ -89,6 +90,15 @@ class RunResult:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Event, before the run starts: `done` of `total` pictures of `what` are decoded."""
+
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStarted:
     """Event: data and model are ready, the first step comes next."""
 
@@ -99,7 +109,7 @@ class RunStarted:
     eval_samples: int
     eval_part: EvalPart
     steps_per_epoch: int  # updates of the weights
-    resumed: str = ""  # where an unfinished run goes on, in words; "" for a new run
+    resumed: str = ""  # a sentence that says where an unfinished run goes on; "" for a new run
     epochs_done: int = 0
     unreadable: tuple[str, ...] = ()  # images that were left out, with the reason
 
@@ -140,4 +150,4 @@ class RunFinished:
     result: RunResult
 
 
-Event = RunStarted | StepDone | EpochDone | Note | RunFinished
+Event = Reading | RunStarted | StepDone | EpochDone | Note | RunFinished

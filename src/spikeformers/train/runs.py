@@ -29,10 +29,8 @@ class Run:
 
     @property
     def eval_part(self) -> EvalPart | None:
-        """Where the epochs are judged; None where the files of an unfinished run do not say."""
-        if self.result is not None:
-            return self.result.eval_part
-        return "validation" if self.recipe.validation else None
+        """Where the epochs are judged; None before the first is completed."""
+        return self.epochs[-1].eval_part if self.epochs else None
 
     @property
     def best(self) -> EpochLog | None:
