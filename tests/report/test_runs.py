@@ -26,7 +26,7 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Run]:
         "seconds": 754.0,
     }  # fmt: skip
     write_run(Path(LONG), 4, result=held_out, validation=0.1, optimizer={"lr": 0.004})
-    write_run(Path("b"), 2, finished=False)
+    write_run(Path("b"), 2, finished=False, validation=0.1)
     write_run(Path("new"), 0, finished=False, seed=3)
     return [read_run(path) for path in (Path(LONG), Path("b"), Path("new"))]
 
@@ -47,7 +47,7 @@ def test_the_list_shows_all_of_each_run(three: list[Run], width: int) -> None:
     whole = [" ".join(line.split()) for line in lines]
     assert "4/4 finished 93.75 % validation 81.00 % 96,066 12 min 34 s" in whole
     assert "b digits_spikformer on digits" in whole
-    assert "2/3 unfinished 87.50 % – – – 2 min 05 s" in whole
+    assert "2/3 unfinished 87.50 % validation – – 2 min 05 s" in whole
     assert whole[-1] == "0/1 unfinished – – – – 0.0 s"
 
 
@@ -68,7 +68,7 @@ def test_the_comparison_has_every_figure_by_number(three: list[Run], width: int)
     assert "3 – – – – – – 0.0 s" in lines
     assert "optimizer.lr 0.004 0.01 0.01" in lines
     assert "seed 0 0 3" in lines
-    assert "validation 0.1 0.0 0.0" in lines
+    assert "validation 0.1 0.1 0.0" in lines
 
 
 def test_runs_of_one_recipe_differ_in_nothing(three: list[Run]) -> None:
@@ -87,7 +87,7 @@ def test_curves_are_the_logs(three: list[Run]) -> None:
     assert firing.lines[0].get_ydata().tolist() == [0.123] * 4
     words = [text for text, _ in texts(figure)]
     assert f"{LONG}, judged on validation images" in words
-    assert "b, unfinished: 2 of 3 epochs" in words
+    assert "b, judged on validation images, unfinished: 2 of 3 epochs" in words
     check_texts(figure)
 
 

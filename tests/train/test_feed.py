@@ -57,6 +57,8 @@ def test_augment_words_become_augmentations_in_order() -> None:
     assert augmentation(reduced, MEAN) == Compose(
         (RandAugment.parse("rand-m9-n1", operations="reduced", fill=(128, 64, 0)),)
     )
+    with pytest.raises(ConfigError, match="moves event frames"):
+        augmentation(AugmentWords(policy="dvs"), MEAN)
     with pytest.raises(ConfigError, match="rond"):
         augmentation(AugmentWords(policy="rond-m9"), MEAN)
 
