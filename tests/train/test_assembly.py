@@ -44,9 +44,7 @@ def test_weights_follow_the_seed(recipe: Recipe, digits: Dataset) -> None:
 
 def test_words_reach_optimizer_scaler_average_and_recomputation(recipe: Recipe, digits: Dataset) -> None:
     words = replace(recipe.optimizer, name="lamb", layer_decay=0.5)
-    state = initial_state(
-        replace(recipe, optimizer=words, precision="float16", ema=0.9, recompute=True), digits, "cpu"
-    )
+    state = initial_state(replace(recipe, optimizer=words, precision="float16", ema=0.9, recompute=True), digits, "cpu")
     assert isinstance(state.optimizer, Lamb)
     assert {group["lr_scale"] for group in state.optimizer.param_groups} == {1.0, 0.5, 0.25}
     assert state.scaler.is_enabled()

@@ -90,7 +90,9 @@ def test_the_scaler_leaves_out_an_update_that_overflows(recipe: Recipe, digits: 
     half = replace(recipe, precision="float16")
     state = initial_state(half, digits, "cpu")
     goal = goal_of(half, "cpu")
-    state.scaler.load_state_dict({**state.scaler.state_dict(), "scale": 2.0**100})  # so large that every half-precision gradient is infinite
+    state.scaler.load_state_dict(
+        {**state.scaler.state_dict(), "scale": 2.0**100}
+    )  # so large that every half-precision gradient is infinite
     before = weights(state)
     update(state, goal, [batch(8, 1)], rate=1e-2)
     assert all(torch.equal(old, new) for old, new in zip(before, weights(state), strict=True))

@@ -170,7 +170,7 @@ def augmentation(words: AugmentWords, mean: tuple[float, ...]) -> Augment | None
 def policy(words: AugmentWords, fill: tuple[int, ...]) -> Augment:
     """Return the automatic augmentation that the word `policy` names."""
     if words.policy == "dvs":
-        raise ConfigError("The policy 'dvs' moves event frames; images take \"rand-m9-n1\" or \"autoaugment-imagenet\".")
+        raise ConfigError("The policy 'dvs' moves event frames; images take 'rand-m9-n1' or 'autoaugment-imagenet'.")
     if words.policy == "autoaugment-imagenet":
         return AutoAugment("imagenet", fill=fill)
     return RandAugment.parse(words.policy, operations=words.policy_operations, fill=fill)
