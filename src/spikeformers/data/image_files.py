@@ -14,36 +14,30 @@ from PIL import Image
 from torch import Tensor
 
 from spikeformers.data.decoding import MODES, decode, naming
+from spikeformers.data.framing import Framing
 from spikeformers.errors import DataError
 
 
-def load_images(paths: Sequence[str | os.PathLike[str]], *, channels: int, image_size: tuple[int, int]) -> Tensor:
+def load_images(paths: Sequence[str | os.PathLike[str]], framing: Framing) -> Tensor:
     """Read PNG, JPEG and .npy files as uint8 images `[N, channels, *image_size]`.
 
-    Colour becomes grey (ITU-R 601 luma) or grey colour as `channels` asks; transparent parts become black.
-    Images of another size are stretched to `image_size` (height, width), bilinear with antialiasing. A .npy file
-    holds one image `[H, W]`, `[C, H, W]` or `[H, W, C]`: uint8, or float from 0 to 1.
+    Colour becomes grey or grey colour as the framing asks; transparent parts become black. A .npy file holds one image
+    `[H, W]`, `[C, H, W]` or `[H, W, C]`: uint8, or float from 0 to 1.
+
+    Args:
+        framing: how a picture of any size becomes an input of the model; at evaluation, without random crops.
 
     Raises:
-        DataError: no path at all, a file that is missing, damaged or of another kind, or `channels` neither 1
-            nor 3.
+        DataError: no path at all, or a file that is missing, damaged or of another kind.
     """
-    if channels not in MODES:
-        raise DataError(
-            f"Image files have 1 channel (grey) or 3 (colour), but the model takes {channels}. "
-            "A model of event frames cannot predict from image files."
-        )
     if not paths:
         raise DataError("No image file was given. Name at least one PNG, JPEG or .npy file.")
-    return torch.stack([_load(Path(path), MODES[channels], image_size) for path in paths])
+    frame = framing.at_evaluation()
+    return torch.stack([torch.from_numpy(frame(_open(Path(path))).copy()) for path in paths])
 
 
-def _load(path: Path, mode: str, image_size: tuple[int, int]) -> Tensor:
-    image = (_read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path)).convert(mode)
-    height, width = image_size
-    if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR)
-    return torch.from_numpy(np.array(image)).view(height, width, -1).permute(2, 0, 1)
+def _open(path: Path) -> Image.Image:
+    return _read_npy(path) if path.suffix.lower() == ".npy" else _read_picture(path)
 
 
 def _read_picture(path: Path) -> Image.Image:

@@ -1,7 +1,7 @@
 """Say what is on images: the likeliest classes and their probabilities.
 
 Images are PNG, JPEG or .npy files; they are brought to the size and the
-channels the model was trained on.
+channels of the model as the test images were.
 
 Examples:
   spikeformers predict runs/digits_spikformer digit.png
@@ -34,12 +34,13 @@ def run(
     from spikeformers.cli.devices import usable_device
     from spikeformers.data import load_images
     from spikeformers.train import load_run
+    from spikeformers.train.feed import framing_of
 
     if top_k < 1:
         raise InputError(f"--top-k is {top_k}; it must be 1 or more.")
     trained = load_run(run_or_checkpoint)
     about, config = trained.provenance, trained.model.config
-    pixels = load_images(images, channels=config.in_channels, image_size=config.image_size)
+    pixels = load_images(images, framing_of(about.images, config))
     model = trained.model.to(usable_device(device))
     ranked = probabilities(model, pixels, mean=about.mean, std=about.std).sort(descending=True, stable=True)
     answers = [
