@@ -12,17 +12,14 @@ from PIL import Image
 from spikeformers.data import Framing
 from spikeformers.data.framing import random_box
 from spikeformers.errors import ConfigError
-from tests.train.timm_oracle import torchvision_operators
+from tests.oracles import library
 
 SIDES = st.integers(1, 60)
 
 
 @pytest.fixture(scope="module")
 def transforms() -> Any:
-    with torchvision_operators():
-        return pytest.importorskip(
-            "torchvision.transforms", reason="torchvision is not installed", exc_type=ImportError
-        )
+    return library("torchvision.transforms")
 
 
 def picture(width: int, height: int, seed: int = 0) -> Image.Image:

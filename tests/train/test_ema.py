@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spikeformers.errors import CheckpointError
 from spikeformers.train.ema import Ema
-from tests.train.timm_oracle import timm_module
+from tests.oracles import library
 
 
 def network(seed: int = 0) -> nn.Sequential:
@@ -51,7 +51,7 @@ def test_equals_the_closed_form_in_float64() -> None:
 
 def test_equals_timm_to_the_last_bit() -> None:
     model = network()
-    oracle = timm_module("timm.utils").ModelEmaV3(model, decay=0.99)
+    oracle = library("timm.utils").ModelEmaV3(model, decay=0.99)
     ema = Ema(model, 0.99)
     for seed in range(5):
         change(model, seed)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from spikeformers.train.lamb import Lamb
-from tests.train.timm_oracle import timm_module
+from tests.oracles import library
 
 
 def network(seed: int = 0) -> nn.Sequential:
@@ -49,7 +49,7 @@ def difference(a: nn.Module, b: nn.Module) -> float:
 def test_equals_timm_over_many_steps(weight_decay: float, trust_clip: bool, max_grad_norm: float | None) -> None:
     theirs, ours = network(), network()
     options: dict[str, Any] = {"lr": 1e-2, "trust_clip": trust_clip, "max_grad_norm": max_grad_norm}
-    oracle = timm_module("timm.optim").Lamb(groups(theirs, weight_decay), **options)
+    oracle = library("timm.optim").Lamb(groups(theirs, weight_decay), **options)
     optimizer = Lamb(groups(ours, weight_decay), **options)
     for first in range(0, 40, 8):
         train(theirs, oracle, 8, scale=first - 8, first=first)
@@ -60,7 +60,7 @@ def test_equals_timm_over_many_steps(weight_decay: float, trust_clip: bool, max_
 
 def test_the_defaults_are_those_of_timm() -> None:
     theirs, ours = network(), network()
-    oracle, optimizer = timm_module("timm.optim").Lamb(theirs.parameters()), Lamb(ours.parameters())
+    oracle, optimizer = library("timm.optim").Lamb(theirs.parameters()), Lamb(ours.parameters())
     train(theirs, oracle, 5)
     train(ours, optimizer, 5)
     assert difference(theirs, ours) < 1e-12

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spikeformers.errors import InputError
 from spikeformers.train.objective import cross_entropy, hard_labels, tet
-from tests.train.timm_oracle import timm_module
+from tests.oracles import library
 
 LABELS = torch.tensor([0, 1, 2, 3, 3])
 
@@ -45,7 +45,7 @@ def test_soft_targets_match_the_formula_and_one_hot_ones_the_labels(smoothing: f
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.3])
 def test_mixed_targets_are_smoothed_as_timm_smooths_them(smoothing: float) -> None:
-    mixup, losses = timm_module("timm.data.mixup"), timm_module("timm.loss")
+    mixup, losses = library("timm.data.mixup"), library("timm.loss")
     smoothed = mixup.mixup_target(LABELS, 4, lam=0.3, smoothing=smoothing).double()
     plain = mixup.mixup_target(LABELS, 4, lam=0.3, smoothing=0.0).double()
     expected = losses.SoftTargetCrossEntropy()(logits(5, 4), smoothed)

@@ -12,7 +12,7 @@ from spikeformers.errors import ConfigError
 from spikeformers.models import create_model
 from spikeformers.train.lamb import Lamb
 from spikeformers.train.optim import build_optimizer, parameter_groups, set_rate
-from tests.train.timm_oracle import timm_module
+from tests.oracles import library
 
 
 class Parts(nn.Module):
@@ -142,7 +142,7 @@ def test_layer_decay_agrees_with_timm() -> None:
         "stem": r"^tokenizer",
         "blocks": r"^blocks\.(\d+)",
     }
-    oracle = timm_module("timm.optim").param_groups_layer_decay(model, weight_decay=0.06, layer_decay=0.75)
+    oracle = library("timm.optim").param_groups_layer_decay(model, weight_decay=0.06, layer_decay=0.75)
     ours = parameter_groups(model, 0.06, layer_decay=0.75)
 
     def table(groups: list[dict[str, Any]]) -> dict[int, tuple[float, float]]:

@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spikeformers.train.schedule import Schedule
-from tests.train.timm_oracle import timm_module
+from tests.oracles import library
 
 CURVE = Schedule(
     peak=1e-2,
@@ -77,7 +77,7 @@ def test_agrees_with_torch_over_the_cosine() -> None:
 
 @pytest.mark.parametrize("warmup", [0, 1, 20])
 def test_agrees_with_timm_epoch_by_epoch_through_the_cooldown(warmup: int) -> None:
-    scheduler = timm_module("timm.scheduler.cosine_lr")
+    scheduler = library("timm.scheduler.cosine_lr")
     curve = replace(TIMM, warmup_epochs=warmup)
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=curve.peak)
     oracle = scheduler.CosineLRScheduler(
