@@ -16,14 +16,16 @@ from spikeformers.version import __version__
 
 if TYPE_CHECKING:
     from spikeformers import catalog, convert, data, layers, measure, models, ops, train
-    from spikeformers.models import create_model, list_models, load, save
+    from spikeformers.models import adapt, create_model, freeze, list_models, load, save
 
 __all__ = [
     "__version__",
+    "adapt",
     "catalog",
     "convert",
     "create_model",
     "data",
+    "freeze",
     "layers",
     "list_models",
     "load",
@@ -34,7 +36,7 @@ __all__ = [
     "train",
 ]
 
-_FROM_MODELS = ("create_model", "list_models", "load", "save")
+_FROM_MODELS = ("adapt", "create_model", "freeze", "list_models", "load", "save")
 
 
 def __getattr__(name: str) -> Any:

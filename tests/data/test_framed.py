@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
-from spikeformers.data import FramedPictures, Framing, Images, Subset
+from spikeformers.data import Batches, FramedPictures, Framing, Images, Normalised, Subset
 from spikeformers.data import framed as framed_module
 from spikeformers.data.framed import at_evaluation, decode_all
 from spikeformers.data.galleries import FolderGallery
@@ -41,7 +42,7 @@ def test_pictures_are_decoded_when_they_are_read(gallery: FolderGallery) -> None
     read = pickle.loads(pickle.dumps(source)).read(torch.tensor([5, 2, 2]))
     assert torch.equal(read.images, pixels(5, 2, 2))
     assert read.images.is_contiguous()
-    assert (read.labels.tolist(), read.unreadable) == ([5, 2, 2], ())
+    assert (read.labels.tolist(), read.unreadable, read.stand_ins) == ([5, 2, 2], (), None)
 
 
 def test_random_crops_come_from_the_generator(gallery: FolderGallery) -> None:
@@ -69,14 +70,33 @@ def test_an_unreadable_picture_is_replaced_by_the_next(
     assert torch.equal(read.images, pixels(*shown))
     assert read.labels.tolist() == shown
     assert read.images.is_contiguous()
-    assert len(read.unreadable) == sum(index in damaged for index in asked)
+    assert read.stand_ins is not None
+    assert read.stand_ins.tolist() == [index in damaged for index in asked]
+    assert len(read.unreadable) == sum(read.stand_ins)
     assert f"cat/{damaged[0]}.png: not a readable" in read.unreadable[0]
 
 
-def test_a_read_of_unreadable_pictures_only_is_refused(gallery: FolderGallery) -> None:
+def test_a_read_of_unreadable_pictures_only_is_empty(gallery: FolderGallery) -> None:
     damage(gallery, 1, 2)
-    with pytest.raises(DataError, match=r"None of the 2 pictures of a batch can be read\. .*cat/1\.png: .*cat/2\.png"):
-        FramedPictures(gallery, PLAIN).read(torch.tensor([1, 2]))
+    read = FramedPictures(gallery, PLAIN).read(torch.tensor([1, 2]))
+    assert (read.images.shape, read.images.dtype, read.labels.tolist()) == ((0, 3, 6, 8), torch.uint8, [])
+    assert ["cat/1.png" in read.unreadable[0], "cat/2.png" in read.unreadable[1]] == [True, True]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_training_refuses_a_batch_of_unreadable_pictures_and_evaluation_goes_on(
+    gallery: FolderGallery, workers: int
+) -> None:
+    damage(gallery, 1, 2, 3)
+    batches = Batches(
+        source=FramedPictures(gallery, PLAIN), batch_size=2, prepare=Normalised((0,) * 3, (1,) * 3), workers=workers
+    )
+    with pytest.raises(DataError, match=r"None of the 2 pictures of a batch can be read\. .*cat/2\.png: .*cat/3\.png"):
+        list(batches.epoch())
+    bare = list(replace(batches, stand_ins=False).epoch())
+    assert [batch.targets.tolist() for batch in bare] == [[0], [], [4, 5]]
+    assert [len(batch.unreadable) for batch in bare] == [1, 2, 0]
+    torch.testing.assert_close(torch.cat([batch.x for batch in bare]), pixels(0, 4, 5) / 255)
 
 
 def test_at_evaluation_nothing_is_random(gallery: FolderGallery) -> None:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from spikeformers.data import Images, Pictures, Source, Subset, in_memory, names_of, shape_of
+from spikeformers.data import Images, Pictures, Source, Subset, evenly_spaced, in_memory, names_of, shape_of
 from spikeformers.errors import DataError
 
 
@@ -69,3 +73,23 @@ def test_only_ready_pixels_are_in_memory() -> None:
 def test_names_must_fit() -> None:
     with pytest.raises(DataError, match="3 images but 2 names"):
         numbered(3, ("a", "b"))
+
+
+def test_without_stand_ins_only_what_was_read_is_left() -> None:
+    images = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1)
+    read = Pictures(images, torch.arange(4), ("2: damaged.",), torch.tensor([False, False, True, False]))
+    bare = read.without_stand_ins()
+    assert (bare.images.flatten().tolist(), bare.labels.tolist()) == ([0, 1, 3], [0, 1, 3])
+    assert (bare.unreadable, bare.stand_ins) == (("2: damaged.",), None)
+    assert bare.without_stand_ins() is bare
+
+
+@given(total=st.integers(0, 10**6), most=st.integers(1, 300))
+def test_evenly_spaced_indices_reach_from_end_to_end(total: int, most: int) -> None:
+    found = evenly_spaced(total, most).tolist()
+    assert len(found) == min(total, most)
+    if found:
+        steps = {after - before for before, after in pairwise([*found, total])}
+        assert found[0] == 0
+        assert max(steps) - min(steps) <= 1
+        assert min(steps) >= 1

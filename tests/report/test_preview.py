@@ -8,7 +8,7 @@ from rich.console import Console
 
 from spikeformers.report.preview import plan
 from spikeformers.train.official import Samples
-from spikeformers.train.preview import Cost, Group, Preview, Rates
+from spikeformers.train.previewing import Cost, Group, Preview, Rates
 from spikeformers.train.probe import Memory, Speed
 from spikeformers.train.recipe import Recipe, load_recipe
 

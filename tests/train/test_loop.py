@@ -19,7 +19,7 @@ from spikeformers.errors import CheckpointError, ConfigError, SpikeformersError,
 from spikeformers.train import goal, loop
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
-from spikeformers.train.evaluate import Evaluation, evaluate
+from spikeformers.train.evaluation import Evaluation, evaluate
 from spikeformers.train.feed import training_batches
 from spikeformers.train.loop import fit
 from spikeformers.train.recipe import Recipe, load_recipe

@@ -13,7 +13,7 @@ from spikeformers.train import probe as module
 from spikeformers.train.assembly import goal_of, initial_state
 from spikeformers.train.goal import Goal
 from spikeformers.train.gradients import GradientWatch
-from spikeformers.train.preview import _synthetic, intended_config
+from spikeformers.train.previewing import _synthetic, intended_config
 from spikeformers.train.probe import Probe
 from spikeformers.train.recipe import load_recipe
 from spikeformers.train.words import LossWords

@@ -11,7 +11,7 @@ from spikeformers import __version__
 from spikeformers.data import Dataset
 from spikeformers.errors import CheckpointError
 from spikeformers.models import create_model, save
-from spikeformers.train.evaluate import evaluate
+from spikeformers.train.evaluation import evaluate
 from spikeformers.train.loop import fit
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.run import load_run

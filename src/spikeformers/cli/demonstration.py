@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from spikeformers.cli.classify import probabilities
 from spikeformers.cli.output import plain
 from spikeformers.cli.progress import watching
 from spikeformers.data import Dataset, Pictures, load_dataset, normalise, read_all
@@ -22,7 +21,7 @@ from spikeformers.files import atomic_write
 from spikeformers.measure import firing
 from spikeformers.report import pictures, style
 from spikeformers.report.results import Portrait, Tile
-from spikeformers.train import evaluate, fit, load_recipe, load_run
+from spikeformers.train import evaluate, fit, load_recipe, load_run, probabilities
 from spikeformers.train.directory import make_directory
 
 RECIPES = {"Spikformer": "digits_spikformer", "Spikingformer": "digits_spikingformer"}

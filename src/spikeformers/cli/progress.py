@@ -55,7 +55,7 @@ class _Alarms:
         if isinstance(event, Note):
             return [event.text]
         if isinstance(event, RunStarted):
-            return [text for text in (event.resumed, _unreadable(event.unreadable)) if text]
+            return [text for text in (event.resumed, unreadable_lines(event.unreadable)) if text]
         if isinstance(event, EpochDone):
             before, self._vanished = self._vanished, event.log.vanishing
             # Once is enough, until other stages are concerned.
@@ -191,9 +191,11 @@ def _vanishing(stages: tuple[str, ...]) -> str:
     )
 
 
-def _unreadable(images: tuple[str, ...]) -> str:
+def unreadable_lines(images: tuple[str, ...]) -> str:
+    """Say how many images cannot be read, and name the first ones; "" where all can."""
     if not images:
         return ""
     more = [f"and {count(len(images) - NAMED)} more"] if len(images) > NAMED else []
-    title = f"{count(len(images))} images cannot be read and are left out:"
+    verbs = ("image cannot be read and is", "images cannot be read and are")[len(images) > 1]
+    title = f"{count(len(images))} {verbs} left out:"
     return "\n  ".join([title, *images[:NAMED], *more])

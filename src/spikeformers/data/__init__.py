@@ -5,42 +5,55 @@
 ...     ...  # batch.x: float32 [32, 1, 8, 8], batch.targets: int64 [32]
 """
 
-from spikeformers.data.augment import Augment, Compose, RandomCrop, RandomHorizontalFlip
+from spikeformers.data import augment
 from spikeformers.data.batches import Batch, Batches, Prepare
 from spikeformers.data.class_folders import is_image_folder
 from spikeformers.data.dataset import Dataset
 from spikeformers.data.framed import FramedPictures
 from spikeformers.data.framing import Framing
+from spikeformers.data.galleries import Archive, FolderGallery, Gallery, ZipGallery
 from spikeformers.data.idx import read_idx
 from spikeformers.data.image_files import load_images
 from spikeformers.data.normalise import Normalised, normalise
 from spikeformers.data.picture_set import PictureSet
 from spikeformers.data.registry import Loader, dataset_names, load_dataset, register_dataset
-from spikeformers.data.sources import Images, Pictures, Source, Subset, in_memory, names_of, read_all, shape_of
+from spikeformers.data.sources import (
+    Images,
+    Pictures,
+    Source,
+    Subset,
+    evenly_spaced,
+    in_memory,
+    names_of,
+    read_all,
+    shape_of,
+)
 from spikeformers.data.splits import hold_out
 from spikeformers.data.unreadable import refuse_many
 from spikeformers.data.watch import Watch
 
 __all__ = [
-    "Augment",
+    "Archive",
     "Batch",
     "Batches",
-    "Compose",
     "Dataset",
+    "FolderGallery",
     "FramedPictures",
     "Framing",
+    "Gallery",
     "Images",
     "Loader",
     "Normalised",
     "PictureSet",
     "Pictures",
     "Prepare",
-    "RandomCrop",
-    "RandomHorizontalFlip",
     "Source",
     "Subset",
     "Watch",
+    "ZipGallery",
+    "augment",
     "dataset_names",
+    "evenly_spaced",
     "hold_out",
     "in_memory",
     "is_image_folder",

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from spikeformers.data.sources import Pictures, Source
 from spikeformers.data.streams import stream
+from spikeformers.data.unreadable import none_readable
 from spikeformers.errors import ConfigError
 
 PREFETCH = 4  # batches each worker process prepares ahead
@@ -29,7 +30,7 @@ class Batch:
     Attributes:
         x: float32 inputs `[B, C, H, W]` or `[B, T, C, H, W]`.
         targets: int64 labels `[B]`, or float32 shares of the classes `[B, K]` where samples are mixed.
-        unreadable: pictures that could not be read and were replaced by others.
+        unreadable: pictures that could not be read, with reasons.
     """
 
     x: Tensor
@@ -57,9 +58,12 @@ class Batches:
         seed: decides order and augmentation; None keeps the source's order.
         keep_last: whether a last batch that is not full is kept. The only batch always is.
         workers: processes that prepare batches ahead; 0 prepares each when it is asked for.
+        stand_ins: whether another picture may stand for an unreadable one, so that batches stay full. Without, it is
+            missing; a batch may even be empty.
 
     Raises:
         ConfigError: a batch size below 1, or fewer workers than 0.
+        DataError: while they are read, with `stand_ins`: no picture of a batch can be read.
     """
 
     source: Source
@@ -68,6 +72,7 @@ class Batches:
     seed: int | None = None
     keep_last: bool = True
     workers: int = 0
+    stand_ins: bool = True
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -116,6 +121,10 @@ class _Epoch(Dataset[Batch]):
         chosen = self.order[index * batches.batch_size : (index + 1) * batches.batch_size]
         generator = stream(batches.seed or 0, f"augmentation of batch {index} of epoch {self.number}")
         pictures = batches.source.read(chosen, generator)
+        if not batches.stand_ins:
+            pictures = pictures.without_stand_ins()
+        elif not len(pictures.labels):
+            raise none_readable(pictures.unreadable)
         x, targets = batches.prepare(pictures, generator, self.number)
         return Batch(x, targets, pictures.unreadable)
 

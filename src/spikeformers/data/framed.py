@@ -16,7 +16,6 @@ from torch import Tensor
 from spikeformers.data.framing import Framing
 from spikeformers.data.galleries import Gallery
 from spikeformers.data.sources import Pictures, Source, Subset
-from spikeformers.data.unreadable import NAMED
 from spikeformers.errors import DataError
 
 SPAN = 64  # pictures a thread decodes before it hands them over
@@ -28,8 +27,8 @@ Pixels = NDArray[np.uint8]
 class FramedPictures:
     """A source that decodes and frames each picture when it is read.
 
-    An unreadable picture is replaced by the next readable one of the same read (after the last comes the first) and
-    named in `Pictures.unreadable`.
+    For an unreadable picture stands the next readable one of the same read (after the last comes the first); where
+    none of a read is readable, none is returned. Either way they are named in `Pictures.unreadable`.
     """
 
     gallery: Gallery
@@ -51,25 +50,19 @@ class FramedPictures:
         return len(self.gallery.labels)
 
     def read(self, indices: Tensor, generator: torch.Generator | None = None) -> Pictures:
-        """Return the pictures at `indices` (int64 `[B]`), cut out at random where the framing has a scale.
-
-        Raises:
-            DataError: none of them can be read.
-        """
+        """Return the pictures at `indices` (int64 `[B]`), cut out at random where the framing has a scale."""
         span = decode_span(self.gallery, self.framing, indices.tolist(), generator)
         refused = tuple(span.refused.values())
         if not span.readable:
-            raise DataError(
-                f"None of the {len(indices)} pictures of a batch can be read. {' '.join(islice(refused, NAMED))} "
-                "Replace or remove them."
-            )
+            return Pictures(torch.empty(0, *self.shape, dtype=torch.uint8), self.labels[:0], refused)
         # Contiguous as decoded parts are, for a model may compute other last bits from another memory layout.
         images = torch.from_numpy(np.stack(span.pixels)).contiguous()
-        if refused:
-            readable = torch.tensor(span.readable)
-            stand_in = torch.searchsorted(readable, torch.arange(len(indices))) % len(readable)
-            images, indices = images[stand_in], indices[readable[stand_in]]
-        return Pictures(images, self.labels[indices], refused)
+        if not refused:
+            return Pictures(images, self.labels[indices])
+        readable, places = torch.tensor(span.readable), torch.arange(len(indices))
+        shown = torch.searchsorted(readable, places) % len(readable)
+        stand_ins = readable[shown] != places
+        return Pictures(images[shown], self.labels[indices[readable[shown]]], refused, stand_ins)
 
 
 def at_evaluation(source: Source) -> Source:

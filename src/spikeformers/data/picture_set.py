@@ -12,7 +12,7 @@ from spikeformers.data.framed import at_evaluation
 from spikeformers.data.framing import Framing
 from spikeformers.data.galleries import Gallery
 from spikeformers.data.parts import open_part
-from spikeformers.data.sources import Source
+from spikeformers.data.sources import Source, evenly_spaced
 from spikeformers.data.statistics import channel_statistics
 from spikeformers.data.watch import Watch
 from spikeformers.errors import DataError
@@ -98,10 +98,7 @@ class PictureSet:
         reason = DataError(f"{self.title}: there are no pictures.")
         some = False
         for gallery in (self.train, self.test):
-            total = len(gallery.labels)
-            count = min(total, SAMPLED)
-            for place in range(count):
-                index = place * total // count
+            for index in evenly_spaced(len(gallery.labels), SAMPLED).tolist():
                 try:
                     picture = gallery.picture(index)
                 except DataError as error:

@@ -20,12 +20,22 @@ class Pictures:
     Attributes:
         images: uint8 `[B, C, H, W]`.
         labels: int64 `[B]`.
-        unreadable: names, with reasons, of pictures in whose place another one of the same read stands.
+        unreadable: names, with reasons, of the pictures that could not be read.
+        stand_ins: bool `[B]`, where another picture of the same read, with its label, stands for an unreadable one;
+            None: nowhere.
     """
 
     images: Tensor
     labels: Tensor
     unreadable: tuple[str, ...] = ()
+    stand_ins: Tensor | None = None
+
+    def without_stand_ins(self) -> Pictures:
+        """Return only the pictures that were asked for and read; there may be none."""
+        if self.stand_ins is None:
+            return self
+        kept = ~self.stand_ins
+        return Pictures(self.images[kept], self.labels[kept], self.unreadable)
 
 
 class Source(Protocol):
@@ -43,7 +53,10 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def read(self, indices: Tensor, generator: torch.Generator | None = None) -> Pictures:
-        """Return the pictures at `indices` (int64 `[B]`), random choices among them drawn from `generator`."""
+        """Return the pictures at `indices` (int64 `[B]`), random choices among them drawn from `generator`.
+
+        Where some cannot be read, others may stand in for them, or fewer are returned; `Pictures` tells.
+        """
         ...
 
 
@@ -125,6 +138,12 @@ class Subset:
 def read_all(source: Source) -> Pictures:
     """Return all pictures of a source at once."""
     return source.read(torch.arange(len(source)), torch.Generator())
+
+
+def evenly_spaced(total: int, most: int) -> Tensor:
+    """Return the indices of `total` pictures, or of `most` evenly spaced ones where there are more, int64."""
+    count = min(total, most)
+    return torch.arange(count) * total // max(1, count)
 
 
 def shape_of(source: Source) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from spikeformers.data.sources import Source, shape_of
+from spikeformers.data.sources import Source, evenly_spaced, shape_of
 
 MOST = 2000
 CHUNK = 100
@@ -16,12 +16,11 @@ def channel_statistics(source: Source) -> tuple[tuple[float, ...], tuple[float, 
     All pictures are looked at, or 2000 evenly spaced ones where there are more. A channel without any contrast gets
     the deviation of one step of brightness, 1/255, so that it can be divided by.
     """
-    count = min(len(source), MOST)
-    chosen = torch.arange(count) * len(source) // count
+    chosen = evenly_spaced(len(source), MOST)
     channels = shape_of(source)[0]
     sums, squares, pixels = torch.zeros(channels).double(), torch.zeros(channels).double(), 0
-    for start in range(0, count, CHUNK):
-        images = source.read(chosen[start : start + CHUNK]).images.double() / 255
+    for part in torch.split(chosen, CHUNK):
+        images = source.read(part).images.double() / 255
         sums += images.sum((0, 2, 3))
         squares += images.square().sum((0, 2, 3))
         pixels += images[:, 0].numel()

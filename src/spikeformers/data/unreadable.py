@@ -24,8 +24,16 @@ def refuse_many(unreadable: Collection[str], total: int, where: str) -> None:
     """
     if not unreadable or (len(unreadable) <= max(1, SHARE * total) and len(unreadable) < total):
         return
-    more = f" ... and {len(unreadable) - NAMED} more." if len(unreadable) > NAMED else ""
     raise DataError(
-        f"{where}: {len(unreadable)} of {total} pictures cannot be read; at most 1 % may be so. "
-        f"{' '.join(islice(unreadable, NAMED))}{more} Replace or remove them."
+        f"{where}: {len(unreadable)} of {total} pictures cannot be read; at most 1 % may be so. {_named(unreadable)}"
     )
+
+
+def none_readable(unreadable: Collection[str]) -> DataError:
+    """Return the error that no picture of a batch can be read, these being the names and reasons."""
+    return DataError(f"None of the {len(unreadable)} pictures of a batch can be read. {_named(unreadable)}")
+
+
+def _named(unreadable: Collection[str]) -> str:
+    more = f" ... and {len(unreadable) - NAMED} more." if len(unreadable) > NAMED else ""
+    return f"{' '.join(islice(unreadable, NAMED))}{more} Replace or remove them."

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from spikeformers.report.layout import heading, new_table, pairs
 from spikeformers.report.text import bar, count, percent
-from spikeformers.train import Evaluation
 
-
-@dataclass(frozen=True, kw_only=True)
-class OverTime:
-    """What a model reaches with a number of time steps."""
-
-    time_steps: int
-    result: Evaluation
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and lists, ready for JSON."""
-        return {"time_steps": self.time_steps, **self.result.to_dict()}
+if TYPE_CHECKING:
+    from spikeformers.train import OverTime
 
 
 def over_time(rows: Sequence[OverTime], *, model: str, dataset: str, trained_with: int) -> RenderableType:

@@ -15,7 +15,7 @@ from spikeformers.report.sketch import sketch
 from spikeformers.report.text import amount, count, duration, size
 
 if TYPE_CHECKING:
-    from spikeformers.train.preview import Cost, Preview
+    from spikeformers.train.previewing import Cost, Preview
     from spikeformers.train.probe import Memory
     from spikeformers.train.recipe import Recipe
 

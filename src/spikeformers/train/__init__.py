@@ -6,46 +6,87 @@ Recipes are read without torch; everything else is imported when a user asks for
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikeformers.train.errors import TrainingError
-    from spikeformers.train.evaluate import Evaluation, evaluate
+    from spikeformers.train.evaluation import Evaluation, evaluate, probabilities
     from spikeformers.train.loop import fit
+    from spikeformers.train.over_time import OverTime, evaluate_over_time
+    from spikeformers.train.overrides import load_changed
+    from spikeformers.train.previewing import Preview, preview
     from spikeformers.train.recipe import Recipe, load_recipe, recipe_names
-    from spikeformers.train.result import EpochDone, EpochLog, Event, RunFinished, RunResult, RunStarted, StepDone
+    from spikeformers.train.result import (
+        EpochDone,
+        EpochLog,
+        EpochTime,
+        Event,
+        Note,
+        Reading,
+        RunFinished,
+        RunResult,
+        RunStarted,
+        StepDone,
+    )
     from spikeformers.train.run import LoadedRun, Provenance, load_run, read_provenance
+    from spikeformers.train.runs import Run, find_runs, read_run
 
 __all__ = [
     "EpochDone",
     "EpochLog",
+    "EpochTime",
     "Evaluation",
     "Event",
     "LoadedRun",
+    "Note",
+    "OverTime",
+    "Preview",
     "Provenance",
+    "Reading",
     "Recipe",
+    "Run",
     "RunFinished",
     "RunResult",
     "RunStarted",
     "StepDone",
     "TrainingError",
     "evaluate",
+    "evaluate_over_time",
+    "find_runs",
     "fit",
+    "load_changed",
     "load_recipe",
     "load_run",
+    "preview",
+    "probabilities",
     "read_provenance",
+    "read_run",
     "recipe_names",
 ]
 
+# No name may be that of a file: importing the file would put the module in its place.
 _NAMES_BY_FILE = {
     "errors": ("TrainingError",),
-    "evaluate": ("Evaluation", "evaluate"),
+    "evaluation": ("Evaluation", "evaluate", "probabilities"),
     "loop": ("fit",),
+    "over_time": ("OverTime", "evaluate_over_time"),
+    "overrides": ("load_changed",),
+    "previewing": ("Preview", "preview"),
     "recipe": ("Recipe", "load_recipe", "recipe_names"),
-    "result": ("EpochDone", "EpochLog", "Event", "RunFinished", "RunResult", "RunStarted", "StepDone"),
+    "result": (
+        "EpochDone",
+        "EpochLog",
+        "EpochTime",
+        "Event",
+        "Note",
+        "Reading",
+        "RunFinished",
+        "RunResult",
+        "RunStarted",
+        "StepDone",
+    ),
     "run": ("LoadedRun", "Provenance", "load_run", "read_provenance"),
+    "runs": ("Run", "find_runs", "read_run"),
 }
 _FILE_OF = {name: file for file, names in _NAMES_BY_FILE.items() for name in names}
 
@@ -58,14 +99,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
-
-
-class _Package(ModuleType):
-    """A package whose `evaluate` stays the function when the file of the same name is imported."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _FILE_OF and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -17,7 +17,7 @@ from spikeformers.train.assembly import goal_of, initial_state, intended_config
 from spikeformers.train.clock import Clock
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
-from spikeformers.train.evaluate import Evaluation, evaluate
+from spikeformers.train.evaluation import Evaluation, evaluate
 from spikeformers.train.feed import open_dataset, training_batches
 from spikeformers.train.keeping import keep_diverged, keep_epoch, keep_position, pick_up, where
 from spikeformers.train.plan import Plan, schedule_of, updates_per_epoch

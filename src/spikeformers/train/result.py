@@ -26,7 +26,7 @@ class EpochLog:
     eval_part: EvalPart  # what the next two were measured on
     eval_loss: float  # cross-entropy at the end of the epoch, without smoothing
     eval_accuracy: float
-    firing_rate: float  # mean over all spiking neurons, on the first images of the eval part
+    firing_rate: float  # mean over all spiking neurons, on up to 64 evenly spaced images of the eval part
     dead: float  # share of the channels that never fired there
     saturated: float  # share of the channels that always fired there
     gradient_norms: dict[str, float]  # by stage of the model, mean over the epoch's updates

@@ -13,10 +13,16 @@ Examples:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from spikeformers.cli.output import console, print_json
+from spikeformers.cli.output import console, error_console, print_json
 from spikeformers.report import tables
+
+if TYPE_CHECKING:
+    from spikeformers.cli.trained import Trained
+    from spikeformers.train import OverTime
 
 
 def run(
@@ -46,36 +52,38 @@ def run(
     from spikeformers.cli.devices import usable_device
     from spikeformers.cli.time_steps import parse_time_steps
     from spikeformers.cli.trained import open_trained
-    from spikeformers.models import adapt
-    from spikeformers.report.over_time import OverTime, over_time
-    from spikeformers.train import evaluate
+    from spikeformers.train import evaluate_over_time
     from spikeformers.train.feed import enough_workers
 
-    steps = () if time_steps is None else parse_time_steps(time_steps)
+    steps = None if time_steps is None else parse_time_steps(time_steps)
     trained, where = open_trained(run_or_checkpoint, dataset), usable_device(device)
     data = trained.open(data_dir)
-    models = [adapt(trained.checkpoint, time_steps=number)[0] for number in steps] or [trained.model]
-    results = [
-        evaluate(
-            model.to(where),
-            data.test,
-            batch_size=batch_size,
-            mean=data.mean,
-            std=data.std,
-            workers=enough_workers(data.test) if workers is None else workers,
-        )
-        for model in models
-    ]
-    facts = {"model": trained.name, "dataset": data.name, "checkpoint": trained.checkpoint}
-    about = {"model": trained.name, "dataset": f"{data.name}, test images"}
-    if len(results) > 1:
-        rows = [OverTime(time_steps=number, result=row) for number, row in zip(steps, results, strict=True)]
-        if json:
-            print_json({"over_time": rows, **facts})
-        else:
-            console().print(over_time(rows, **about, trained_with=trained.model.config.time_steps))
-    elif json:
-        time = {"time_steps": models[0].config.time_steps}
-        print_json({**results[0].to_dict(), **facts, **time})
+    rows = evaluate_over_time(
+        trained.checkpoint,
+        data.test,
+        steps or (trained.model.config.time_steps,),
+        batch_size=batch_size,
+        mean=data.mean,
+        std=data.std,
+        workers=enough_workers(data.test) if workers is None else workers,
+        device=where,
+    )
+    show(rows, trained, data.name, json=json)
+
+
+def show(rows: Sequence[OverTime], trained: Trained, dataset: str, *, json: bool) -> None:
+    """Print results; images that could not be read are named on stderr as well."""
+    from spikeformers.cli.progress import unreadable_lines
+    from spikeformers.report.over_time import over_time
+
+    unreadable = tuple(dict.fromkeys(name for row in rows for name in row.result.unreadable))
+    if unreadable:
+        error_console().print(unreadable_lines(unreadable), markup=False, soft_wrap=True)
+    facts = {"model": trained.name, "dataset": dataset, "checkpoint": trained.checkpoint}
+    about = {"model": trained.name, "dataset": f"{dataset}, test images"}
+    if json:
+        print_json({"over_time": rows, **facts} if len(rows) > 1 else {**rows[0].to_dict(), **facts})
+    elif len(rows) > 1:
+        console().print(over_time(rows, **about, trained_with=trained.model.config.time_steps))
     else:
-        console().print(tables.evaluation(results[0], **about))
+        console().print(tables.evaluation(rows[0].result, **about))

@@ -30,10 +30,9 @@ def run(
         device: Where to compute: cpu, cuda, cuda:1 ...
         json: Print one JSON document.
     """
-    from spikeformers.cli.classify import probabilities
     from spikeformers.cli.devices import usable_device
     from spikeformers.data import load_images
-    from spikeformers.train import load_run
+    from spikeformers.train import load_run, probabilities
     from spikeformers.train.feed import framing_of
 
     if top_k < 1:

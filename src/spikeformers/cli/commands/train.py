@@ -97,9 +97,9 @@ def run(
 def print_plan(recipe: Recipe, device: torch.device, data_dir: Path | None, *, json: bool) -> None:
     """Print what a recipe amounts to; files are read only where `data_dir` says where they lie."""
     from spikeformers.report.preview import plan
+    from spikeformers.train import preview
     from spikeformers.train.assembly import intended_config
     from spikeformers.train.feed import open_dataset
-    from spikeformers.train.preview import preview
 
     dataset = None if data_dir is None else open_dataset(recipe, intended_config(recipe), data_dir)
     found = preview(recipe, device=device, dataset=dataset)

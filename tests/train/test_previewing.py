@@ -15,7 +15,7 @@ from spikeformers.train.assembly import intended_config
 from spikeformers.train.feed import open_dataset, training_batches
 from spikeformers.train.official import Samples, official_samples
 from spikeformers.train.plan import updates_per_epoch
-from spikeformers.train.preview import preview
+from spikeformers.train.previewing import preview
 from spikeformers.train.recipe import Recipe, load_recipe, recipe_names
 
 TINY = {"dim": 32, "depth": 1, "heads": 2, "time_steps": 2, "image_size": [32, 32]}
