@@ -78,13 +78,19 @@ def test_a_digits_model_learns_a_folder_of_pictures(
     )
 
 
-def test_any_recipe_takes_a_folder_of_pictures_with_init(trained: Path, shapes: Path, tmp_path: Path) -> None:
+def test_any_recipe_takes_a_folder_of_pictures_with_init(
+    trained: Path, shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     start = f"init={json.dumps(str(trained))}"
     assert words_of("digits_spikformer", trained, shapes) == [start, 'dataset="image_folder"']
+    note = f"{shapes} holds folders of pictures: they are what is learned, not the recipe's data set digits\n"
+    assert capsys.readouterr() == ("", note)
     assert words_of("digits_spikformer", trained, None) == [start]
     assert words_of("digits_spikformer", trained, tmp_path) == [start]
     assert words_of("finetune", trained, shapes) == [start]
     assert words_of("digits_spikformer", None, shapes) == []
+    assert words_of("digits_spikformer", trained, shapes, ["dataset=imagenet"]) == [start]  # pictures in folders, too
+    assert capsys.readouterr() == ("", "")
 
 
 def test_an_init_that_is_none_is_an_error(spikeformers: Command, shapes: Path, tmp_path: Path) -> None:

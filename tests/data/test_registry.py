@@ -5,13 +5,22 @@ from pathlib import Path
 import pytest
 import torch
 
-from spikeformers.data import Dataset, Framing, dataset_names, load_dataset, register_dataset, registry, shape_of
+from spikeformers.data import (
+    Dataset,
+    Framing,
+    dataset_names,
+    lies_in_folders,
+    load_dataset,
+    register_dataset,
+    registry,
+    shape_of,
+)
 from spikeformers.errors import ConfigError, DataError, UnknownNameError
 
 
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(registry, "_LOADERS", dict(registry._LOADERS))
+    monkeypatch.setattr(registry, "_DATASETS", dict(registry._DATASETS))
 
 
 def test_names_are_sorted() -> None:
@@ -55,6 +64,15 @@ def test_a_loader_of_the_users_own_is_called_with_the_directory(tmp_path: Path) 
     load_dataset("my_digits")
     load_dataset("my-digits", str(tmp_path))
     assert asked == [None, tmp_path]
+
+
+def test_which_sets_lie_in_folders_of_pictures() -> None:
+    assert [name for name in dataset_names() if lies_in_folders(name)] == ["cifar10_jpeg", "image_folder", "imagenet"]
+    assert lies_in_folders("Image-Folder")
+    assert not lies_in_folders("cifar10dvs")
+    register_dataset("My-Pictures", registry.load_image_folder, in_folders=True)
+    register_dataset("My-Digits", registry.load_digits)
+    assert (lies_in_folders("my_pictures"), lies_in_folders("my_digits")) == (True, False)
 
 
 @pytest.mark.parametrize("name", ["digits", "Fashion-MNIST"])

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeformers.data import Images, hold_out, load_dataset
+from spikeformers.data import Images, count_held_out, hold_out, load_dataset
 from spikeformers.data.splits import held_out
 from spikeformers.errors import ConfigError
 
@@ -89,7 +89,17 @@ def test_the_split_of_the_digits_is_fixed() -> None:
     assert digits.validation.indices[:5].tolist() == [6, 8, 11, 28, 41]
 
 
+@pytest.mark.parametrize(
+    ("n", "share", "held"),
+    [(5000, 0.1, 500), (10, 0.25, 3), (10, 0.04, 1), (2, 0.99, 1), (3, 0.9, 2), (1, 0.5, 0), (0, 0.5, 0), (9, 0.0, 0)],
+)
+def test_the_share_of_a_class_is_rounded_between_one_and_all_but_one(n: int, share: float, held: int) -> None:
+    assert count_held_out(n, share) == held
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_outside_its_range_is_refused(share: float) -> None:
     with pytest.raises(ConfigError, match=r"share to hold out is .*; it must be 0 or more and below 1"):
         held_out(torch.zeros(3), share, "toy", names_of(3))
+    with pytest.raises(ConfigError, match=r"share to hold out is"):
+        count_held_out(3, share)

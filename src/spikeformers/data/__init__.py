@@ -16,7 +16,7 @@ from spikeformers.data.idx import read_idx
 from spikeformers.data.image_files import load_images
 from spikeformers.data.normalise import Normalised, normalise
 from spikeformers.data.picture_set import PictureSet
-from spikeformers.data.registry import Loader, dataset_names, load_dataset, register_dataset
+from spikeformers.data.registry import Loader, dataset_names, lies_in_folders, load_dataset, register_dataset
 from spikeformers.data.sources import (
     Images,
     Pictures,
@@ -28,7 +28,7 @@ from spikeformers.data.sources import (
     read_all,
     shape_of,
 )
-from spikeformers.data.splits import hold_out
+from spikeformers.data.splits import count_held_out, hold_out
 from spikeformers.data.unreadable import refuse_many
 from spikeformers.data.watch import Watch
 
@@ -52,11 +52,13 @@ __all__ = [
     "Watch",
     "ZipGallery",
     "augment",
+    "count_held_out",
     "dataset_names",
     "evenly_spaced",
     "hold_out",
     "in_memory",
     "is_image_folder",
+    "lies_in_folders",
     "load_dataset",
     "load_images",
     "names_of",

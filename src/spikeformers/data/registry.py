@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from spikeformers.data.cifar import load_cifar10, load_cifar100
@@ -19,21 +20,34 @@ from spikeformers.errors import ConfigError, UnknownNameError, suggest
 Loader = Callable[[Path | None], Dataset | PictureSet]
 """Takes the directory the user named, or None, and returns images, or pictures yet to be framed."""
 
-_LOADERS: dict[str, Loader] = {
-    "cifar10": load_cifar10,
-    "cifar100": load_cifar100,
-    "cifar10_jpeg": load_cifar10_jpeg,
-    "digits": load_digits,
-    "fashion_mnist": load_fashion_mnist,
-    "image_folder": load_image_folder,
-    "imagenet": load_imagenet,
-    "mnist": load_mnist,
+
+@dataclass(frozen=True)
+class _Entry:
+    load: Loader
+    in_folders: bool = False  # whether its files are pictures in one folder per class
+
+
+_DATASETS: dict[str, _Entry] = {
+    "cifar10": _Entry(load_cifar10),
+    "cifar100": _Entry(load_cifar100),
+    "cifar10_jpeg": _Entry(load_cifar10_jpeg, in_folders=True),
+    "digits": _Entry(load_digits),
+    "fashion_mnist": _Entry(load_fashion_mnist),
+    "image_folder": _Entry(load_image_folder, in_folders=True),
+    "imagenet": _Entry(load_imagenet, in_folders=True),
+    "mnist": _Entry(load_mnist),
 }
 
 
 def dataset_names() -> list[str]:
     """Return the names `load_dataset` knows, sorted."""
-    return sorted(_LOADERS)
+    return sorted(_DATASETS)
+
+
+def lies_in_folders(name: str) -> bool:
+    """Return whether the files of a data set are pictures in one folder per class; False where there is no such set."""
+    entry = _DATASETS.get(_key(name))
+    return entry is not None and entry.in_folders
 
 
 def load_dataset(
@@ -55,24 +69,27 @@ def load_dataset(
         UnknownNameError: no data set has this name.
         DataError: its files are missing, incomplete or damaged; the message says how to get them.
     """
-    loader = _LOADERS.get(_key(name))
-    if loader is None:
+    entry = _DATASETS.get(_key(name))
+    if entry is None:
         raise UnknownNameError(
-            f"There is no data set '{name}'.{suggest(_key(name), _LOADERS)} Known are: "
+            f"There is no data set '{name}'.{suggest(_key(name), _DATASETS)} Known are: "
             f"{', '.join(dataset_names())}; register_dataset adds one of your own."
         )
-    return loader(None if data_dir is None else Path(data_dir)).framed(framing, watch or Watch())
+    return entry.load(None if data_dir is None else Path(data_dir)).framed(framing, watch or Watch())
 
 
-def register_dataset(name: str, loader: Loader) -> None:
+def register_dataset(name: str, loader: Loader, *, in_folders: bool = False) -> None:
     """Make `load_dataset(name)` call `loader(data_dir)`.
+
+    Args:
+        in_folders: whether its files are pictures in one folder per class, as `lies_in_folders` tells.
 
     Raises:
         ConfigError: the name is taken.
     """
-    if _key(name) in _LOADERS:
+    if _key(name) in _DATASETS:
         raise ConfigError(f"There is a data set '{_key(name)}' already. Register yours under another name.")
-    _LOADERS[_key(name)] = loader
+    _DATASETS[_key(name)] = _Entry(loader, in_folders)
 
 
 def _key(name: str) -> str:

@@ -37,14 +37,12 @@ def hold_out(source: Source, share: float, key: str, names: Sequence[str]) -> tu
 def held_out(labels: Tensor, share: float, key: str, names: Sequence[str]) -> Tensor:
     """Return which pictures are held out, bool `[N]`.
 
-    A class of n pictures gives `share * n`, rounded to the nearest; with two or more pictures it gives at least one,
-    and keeps at least one. A share of 0 holds out nothing.
+    Every class gives as many as `count_held_out` says. A share of 0 holds out nothing.
 
     Raises:
         ConfigError: a share outside 0 <= share < 1.
     """
-    if not 0 <= share < 1:
-        raise ConfigError(f"The share to hold out is {share}; it must be 0 or more and below 1.")
+    _require_share(share)
     held = torch.zeros(len(labels), dtype=torch.bool)
     if not share:
         return held
@@ -52,9 +50,28 @@ def held_out(labels: Tensor, share: float, key: str, names: Sequence[str]) -> Te
     for index, (label, name) in enumerate(zip(labels.tolist(), names, strict=True)):
         members.setdefault(label, []).append((_hash(key, name), index))
     for hashed in members.values():
-        count = min(max(1, math.floor(share * len(hashed) + 0.5)), len(hashed) - 1)
+        count = count_held_out(len(hashed), share)
         held[[index for _, index in sorted(hashed)[:count]]] = True
     return held
+
+
+def count_held_out(n: int, share: float) -> int:
+    """Return how many pictures a class of n gives: `share * n`, rounded to the nearest.
+
+    With two or more pictures and a share above 0 it gives at least one, and keeps at least one.
+
+    Raises:
+        ConfigError: a share outside 0 <= share < 1.
+    """
+    _require_share(share)
+    if not share or n < 2:
+        return 0
+    return min(max(1, math.floor(share * n + 0.5)), n - 1)
+
+
+def _require_share(share: float) -> None:
+    if not 0 <= share < 1:
+        raise ConfigError(f"The share to hold out is {share}; it must be 0 or more and below 1.")
 
 
 def _hash(key: str, name: str) -> bytes:

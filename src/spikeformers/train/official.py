@@ -1,13 +1,14 @@
-"""How large the official data sets are, for plans that are made before any file is read."""
+"""What is known of the official data sets before any file is read, and without torch: how large, images or events."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from spikeformers.data import Dataset, dataset_names
 from spikeformers.errors import UnknownNameError, suggest
+
+if TYPE_CHECKING:
+    from spikeformers.data import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Samples:
             test=len(dataset.test),
             classes=len(dataset.classes),
             counted=True,
-            events=_PARTS.get(dataset.name, {}).get("events", False),
+            events=holds_events(dataset.name),
         )
 
 
@@ -55,6 +56,11 @@ _PARTS: dict[str, dict[str, Any]] = {
 }
 
 
+def holds_events(dataset: str) -> bool:
+    """Return whether a data set is known to hold event recordings, which become frames, and not pictures."""
+    return bool(_PARTS.get(_key(dataset), {}).get("events", False))
+
+
 def official_samples(dataset: str, validation: float) -> Samples | None:
     """Return the size of an official data set, or None for one that has no official size.
 
@@ -64,8 +70,11 @@ def official_samples(dataset: str, validation: float) -> Samples | None:
 
     Raises:
         UnknownNameError: there is no such data set.
+        ConfigError: a share outside 0 <= validation < 1.
     """
-    dataset = dataset.lower().replace("-", "_")  # as `load_dataset` reads names
+    from spikeformers.data import count_held_out, dataset_names  # here, since it imports torch
+
+    dataset = _key(dataset)
     if dataset not in _PARTS:
         known = sorted({*dataset_names(), *_PARTS})
         if dataset not in known:
@@ -74,7 +83,9 @@ def official_samples(dataset: str, validation: float) -> Samples | None:
             )
         return None
     whole = Samples(validation=0, **_PARTS[dataset])
-    if not validation:
-        return whole
-    held = whole.classes * max(1, math.floor(validation * whole.train / whole.classes + 0.5))
-    return Samples(**{**_PARTS[dataset], "train": whole.train - held, "validation": held})
+    held = whole.classes * count_held_out(round(whole.train / whole.classes), validation)
+    return replace(whole, train=whole.train - held, validation=held)
+
+
+def _key(dataset: str) -> str:
+    return dataset.lower().replace("-", "_")  # as `load_dataset` reads names

@@ -70,7 +70,7 @@ def run(
     from spikeformers.train.board import writer
     from spikeformers.train.overrides import load_changed
 
-    changes = (*set, *words_of(recipe, init, data_dir))
+    changes = (*set, *words_of(recipe, init, data_dir, set))
     plan, where = load_changed(recipe, changes, seed=seed, epochs=epochs), usable_device(device)
     if dry_run:
         print_plan(plan, where, data_dir, json=json)
