@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,8 +19,9 @@ from spikeformers.data.augment import (
     RandomErasing,
     RandomHorizontalFlip,
 )
-from spikeformers.errors import ConfigError
+from spikeformers.errors import ConfigError, DataError
 from spikeformers.models import ModelConfig
+from spikeformers.train.assembly import intended_config
 from spikeformers.train.feed import (
     Preparation,
     augmentation,
@@ -118,3 +120,11 @@ def test_words_of_the_images_reach_the_data(digits: Dataset) -> None:
         0.9,
         "bilinear",
     )
+
+
+@pytest.mark.parametrize("name", ["spikformer_cifar10dvs", "spikingformer_dvs128_gesture"])
+def test_event_data_sets_are_refused_by_name(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    for data_dir in (None, tmp_path):
+        with pytest.raises(DataError, match=r"event data sets are not read yet\. --dry-run"):
+            open_dataset(recipe, intended_config(recipe), data_dir)

@@ -12,6 +12,7 @@ from rich.text import Text
 from spikeformers import catalog
 from spikeformers.report.layout import heading, new_table, pairs
 from spikeformers.report.text import count
+from spikeformers.train.official import holds_events
 
 if TYPE_CHECKING:
     from spikeformers.train import Recipe
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 
 def recipe_list(recipes: Sequence[Recipe]) -> RenderableType:
-    """One line per packaged recipe; one that starts from a checkpoint has no size of its own."""
+    """One line per packaged recipe; events have a star, and a model with changed words no size, as it is not built."""
     table = new_table("recipe", "data set", ">parameters", ">epochs", ">paper")
     for recipe in recipes:
         table.add_row(
             Text(recipe.name, "cyan"),
-            recipe.dataset,
-            count(catalog.get(recipe.model.name).parameters) if recipe.model.name else "",
+            f"{recipe.dataset}*" if holds_events(recipe.dataset) else recipe.dataset,
+            count(catalog.get(recipe.model.name).parameters) if recipe.model.name and not recipe.model.config else "",
             str(recipe.schedule.total_epochs),
             f"{recipe.paper.accuracy:.2f}" if recipe.paper else "",
         )

@@ -23,8 +23,9 @@ from spikeformers.data.augment import (
     RandomHorizontalFlip,
     mean_colour,
 )
-from spikeformers.errors import ConfigError
+from spikeformers.errors import ConfigError, DataError
 from spikeformers.models import ModelConfig
+from spikeformers.train.official import holds_events
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import Event, Note, Reading
 from spikeformers.train.words import AugmentWords, ImageWords
@@ -71,8 +72,13 @@ def open_dataset(
         watch: called while pictures are decoded.
 
     Raises:
-        UnknownNameError, DataError: the data set does not exist, or cannot be read.
+        UnknownNameError, DataError: the data set does not exist, or cannot be read, as those of events.
     """
+    if holds_events(recipe.dataset):
+        raise DataError(
+            f"{recipe.dataset!r} holds events, and event data sets are not read yet. --dry-run, without --data-dir, "
+            f"shows the plan; `spikeformers recipes list` marks the recipes of such data sets."
+        )
     framing = framing_of(recipe.images, config)
     framing = replace(framing, scale=recipe.augment.resized_crop, ratio=recipe.augment.resized_ratio)
     told = None if watch is None else _told(watch)

@@ -29,6 +29,8 @@ from spikeformers.train.words import (
     require,
 )
 
+PROSE = ("name", "description", "paper")  # the keys of a recipe that are there to be read, and decide nothing
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -112,7 +114,7 @@ def load_recipe(name_or_path: str | Path, **overrides: Any) -> Recipe:
     if Path(name_or_path).suffix in (".toml", ".json"):
         name, source, text = Path(name_or_path).stem, str(name_or_path), _read_file(Path(name_or_path))
     else:
-        name, source, text = str(name_or_path), f"{name_or_path}.toml", _read_packaged(str(name_or_path))
+        name, source, text = str(name_or_path), f"{name_or_path}.toml", recipe_text(str(name_or_path))
     table = {"name": name, **_parse(text, source)}
     if overrides:
         table = _merge(table, overrides)
@@ -144,7 +146,12 @@ def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 _PACKAGED = files("spikeformers.train") / "recipes"
 
 
-def _read_packaged(name: str) -> str:
+def recipe_text(name: str) -> str:
+    """Return the file of a packaged recipe as it is written, comments included.
+
+    Raises:
+        UnknownNameError: no packaged recipe has this name.
+    """
     if name not in recipe_names():
         raise UnknownNameError(
             f"There is no recipe {name!r}.{suggest(name, recipe_names())} Packaged recipes: "

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from spikeformers.errors import ConfigError, DataError, suggest
-from spikeformers.train.recipe import Recipe, differences, load_recipe
+from spikeformers.train.recipe import PROSE, Recipe, differences, load_recipe
 from spikeformers.train.result import EpochLog, EpochTime, EvalPart, RunResult
 from spikeformers.train.tables import read_table
 
@@ -135,7 +135,7 @@ def differing_words(runs: Sequence[Run]) -> dict[str, list[Any]]:
     return {
         key: [column.get(key, (one, one))[1] for column in columns]
         for key, (one, _) in sorted(pairs.items())
-        if key.partition(".")[0] not in ("name", "description", "paper")
+        if key.partition(".")[0] not in PROSE
     }
 
 

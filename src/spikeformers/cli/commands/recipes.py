@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fnmatch import fnmatchcase
-from importlib import resources
 from pathlib import Path
 
 from spikeformers.cli.output import console, print_json
 from spikeformers.errors import UnknownNameError, suggest
 from spikeformers.report import recipes as report
-from spikeformers.train.recipe import differences, load_recipe, recipe_names
+from spikeformers.train.official import holds_events
+from spikeformers.train.recipe import PROSE, differences, load_recipe, recipe_names, recipe_text
 
 
 def list_recipes(pattern: str = "*", /, *, json: bool = False) -> None:
@@ -37,6 +37,8 @@ def list_recipes(pattern: str = "*", /, *, json: bool = False) -> None:
         return
     page = console()
     page.print(report.recipe_list(found))
+    if any(holds_events(recipe.dataset) for recipe in found):
+        page.print("\n* events, which are not read yet: train RECIPE --dry-run shows the plan", style="dim")
     if any(recipe.paper for recipe in found):
         page.print("\npaper: accuracy in per cent as the paper reports it, not measured here", style="dim")
 
@@ -73,15 +75,13 @@ def diff(first: str, second: str, /, *, json: bool = False) -> None:
         json: Print one JSON document.
     """
     tables = [load_recipe(_place(name)).to_dict() for name in (first, second)]
-    rows = [row for row in differences(*tables) if row[0] not in _PROSE]
+    rows = [row for row in differences(*tables) if row[0].partition(".")[0] not in PROSE]
     if json:
         differing = [{"key": key, "first": one, "second": other} for key, one, other in rows]
         print_json({"first": first, "second": second, "differences": differing})
     else:
         console().print(report.recipe_differences(rows, (first, second)))
 
-
-_PROSE = ("name", "description", "paper.notes")  # they differ between any two recipes and decide nothing
 
 COMMANDS: dict[str, Callable[..., None]] = {"list": list_recipes, "show": show, "diff": diff}
 
@@ -93,6 +93,5 @@ def _place(name: str) -> str:
 
 
 def _text(place: str) -> str:
-    if Path(place).suffix in (".toml", ".json"):
-        return Path(place).read_text(encoding="utf-8")
-    return (resources.files("spikeformers.train") / "recipes" / f"{place}.toml").read_text(encoding="utf-8")
+    is_file = Path(place).suffix in (".toml", ".json")
+    return Path(place).read_text(encoding="utf-8") if is_file else recipe_text(place)
