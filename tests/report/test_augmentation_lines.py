@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
@@ -48,3 +48,7 @@ def test_the_order_is_that_of_the_changes() -> None:
     lines = augmentation_lines(load_recipe("spikformer_imagenet").augment)
     starts = ["the largest central part", "mirrored", "RandAugment: 2 of 15", "Mixup", "a rectangle"]
     assert [line.startswith(start) for line, start in zip(lines, starts, strict=True)] == [True] * 5
+    both = augmentation_lines(AugmentWords(policy="rand-m9-n1", color_jitter=0.4))
+    assert [line.split()[0] for line in both] == ["RandAugment:", "brightness,"]
+    words = [word.name for word in fields(AugmentWords)]
+    assert words.index("policy") < words.index("color_jitter") < words.index("mixup") < words.index("erasing")

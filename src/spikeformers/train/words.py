@@ -54,9 +54,11 @@ class AugmentWords:
     resized_ratio: tuple[float, float] = (3 / 4, 4 / 3)  # and its width over its height
     crop_padding: int = 0  # pixels of padding on every side before a random crop of the old size
     hflip: float = 0.0  # probability of a horizontal flip
-    color_jitter: float = 0.0  # brightness, contrast and saturation change by up to this share
-    policy: str = ""  # timm's words such as "rand-m9-n1-mstd0.4-inc1", or "autoaugment-imagenet"
+    policy: str = ""  # timm's words such as "rand-m9-n1-mstd0.4-inc1"; "autoaugment-imagenet"; "dvs" for event frames
     policy_operations: Literal["full", "reduced"] = "full"  # "reduced": the five operations of Spikformer's CIFAR runs
+    # Brightness, contrast and saturation change by up to this share. The papers' scripts leave it out where a policy
+    # is set; here both may be set.
+    color_jitter: float = 0.0
     mixup: float = 0.0  # alpha of the Beta distribution
     cutmix: float = 0.0  # alpha of the Beta distribution
     mixing_probability: float = 1.0  # share of the batches that are mixed

@@ -20,8 +20,9 @@ class Mixing:
 
     One choice holds for the whole batch: whether it is mixed, in which way, and how much each sample keeps of itself,
     lambda ~ Beta(alpha, alpha). Mixup (Zhang et al., 2018) averages the images; on uint8 it rounds, as timm's loader
-    does. CutMix (Yun et al., 2019) pastes a box of the partner, whose area decides the labels. Labels are not smoothed
-    here: that is the loss's task.
+    does. CutMix (Yun et al., 2019) pastes a box of the partner, whose area decides the labels; the boxes are those of
+    timm 1.0 (checked against 1.0.31), older releases may cut a box of odd height or width one pixel smaller. Labels are
+    not smoothed here: that is the loss's task.
 
     Args:
         mixup, cutmix: alpha of each; 0 switches it off.
