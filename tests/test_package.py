@@ -27,6 +27,13 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert re.search(rf"^## \[{re.escape(version)}\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
+@pytest.mark.parametrize("name", ["adapt", "create_model", "freeze", "list_models", "load", "save"])
+def test_the_face_offers_what_makes_and_keeps_models(name: str) -> None:
+    assert name in spikeformers.__all__
+    assert name in dir(spikeformers)
+    assert getattr(spikeformers, name) is getattr(spikeformers.models, name)
+
+
 def test_the_package_is_typed_and_licensed() -> None:
     assert (PACKAGE / "py.typed").exists()
     assert metadata.metadata("spikeformers")["License-Expression"] == "Apache-2.0"

@@ -31,5 +31,5 @@ def test_everything_that_watch_may_be_called_with_is_public() -> None:
 
 
 def test_other_names_are_no_attributes() -> None:
-    with pytest.raises(AttributeError, match="'spikeformers.train' has no attribute 'evaluat'"):
+    with pytest.raises(AttributeError, match="no attribute 'evaluat'"):
         _ = train.evaluat  # type: ignore[attr-defined]

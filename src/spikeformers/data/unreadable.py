@@ -30,8 +30,8 @@ def refuse_many(unreadable: Collection[str], total: int, where: str) -> None:
 
 
 def none_readable(unreadable: Collection[str]) -> DataError:
-    """Return the error that no picture of a batch can be read, these being the names and reasons."""
-    return DataError(f"None of the {len(unreadable)} pictures of a batch can be read. {_named(unreadable)}")
+    """Return the error that none of the pictures that were asked for can be read; these are names and reasons."""
+    return DataError(f"None of {len(unreadable)} pictures can be read. {_named(unreadable)}")
 
 
 def _named(unreadable: Collection[str]) -> str:
