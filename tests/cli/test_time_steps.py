@@ -16,8 +16,8 @@ def test_a_range_holds_both_ends(first: int, more: int) -> None:
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1))
-def test_a_list_keeps_its_order(numbers: list[int]) -> None:
-    assert parse_time_steps(", ".join(map(str, numbers))) == tuple(numbers)
+def test_a_list_keeps_its_order_and_each_number_once(numbers: list[int]) -> None:
+    assert parse_time_steps(", ".join(map(str, numbers))) == tuple(dict.fromkeys(numbers))
 
 
 @pytest.mark.parametrize("text", ["", "four", "0", "8..1", "1..", "1-8", "1..2000", "-1", "1,,2", "٤"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -16,7 +18,7 @@ from torch import Tensor
 
 from spikeformers.data import Batch, Batches, Images, Normalised, Pictures
 from spikeformers.data.streams import mixed, stream
-from spikeformers.errors import ConfigError
+from spikeformers.errors import ConfigError, DataError
 
 PLAIN = Normalised((0.0,), (1.0,))
 
@@ -113,6 +115,57 @@ def test_workers_leave_ctrl_c_to_the_parent() -> None:
 def test_an_error_of_a_worker_reaches_the_caller() -> None:
     with pytest.raises(TypeError):
         list(make(8, 4, prepare=None, workers=1).epoch())
+
+
+@dataclass(frozen=True)
+class Complaining:
+    """Meets something the user can act on."""
+
+    def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+        raise DataError("picture 3: not readable. Replace it.")
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_a_user_can_act_on_arrives_as_it_is_and_ends_the_workers(workers: int) -> None:
+    with closing(make(8, 2, prepare=Complaining(), workers=workers).epoch()) as batches:
+        with pytest.raises(DataError) as caught:
+            next(batches)
+    assert str(caught.value) == "picture 3: not readable. Replace it."
+    assert multiprocessing.active_children() == []
+
+
+@dataclass(frozen=True)
+class Dying:
+    """Kills its own process, as the system does when memory runs out."""
+
+    def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return pictures.images.float(), pictures.labels
+
+
+def test_a_dead_worker_is_an_error_with_a_way_out() -> None:
+    with pytest.raises(DataError, match=r"has died, often for lack of memory .*--workers 0"):
+        list(make(8, 2, prepare=Dying(), workers=1).epoch())
+
+
+def test_an_epoch_that_is_left_ends_its_workers() -> None:
+    with closing(make(40, 2, workers=2).epoch()) as batches:
+        next(batches)
+        assert len(multiprocessing.active_children()) == 2
+    assert multiprocessing.active_children() == []
+
+
+@dataclass(frozen=True)
+class Terminated:
+    """Sends its own process what the system sends to every process of a job that has to end."""
+
+    def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return pictures.images.float(), pictures.labels
+
+
+def test_workers_live_on_for_the_parent_to_save() -> None:
+    assert len(list(make(8, 4, prepare=Terminated(), workers=1).epoch())) == 2
 
 
 def test_unreadable_pictures_are_handed_on() -> None:

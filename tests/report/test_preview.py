@@ -41,7 +41,7 @@ def make(recipe: Recipe, *, known: bool = True, found: bool = True) -> Preview:
             end=(309.9, 1e-5),
             curve=tuple((float(epoch), 1e-5 * epoch) for epoch in range(120)),
         ),
-        init_found=found,
+        missing=() if found else (recipe.init,),
         cost=cost if known else None,
     )
 

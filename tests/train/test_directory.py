@@ -14,6 +14,7 @@ import pytest
 from spikeformers.errors import DataError
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
+from spikeformers.train.reading import read_lines
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import EpochLog, EpochTime
 from spikeformers.train.vault import KEPT, state_files
@@ -43,15 +44,15 @@ def write_log(directory: RunDirectory, *numbers: int) -> None:
 
 def test_log_and_times_read_back_one_object_per_line(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
-    assert directory.read_log() == []
+    assert read_lines(directory.log, EpochLog) == []
     for count in (1, 2, 3):
         write_log(directory, *range(1, count + 1))
         lines = directory.log.read_text().splitlines()
         assert [json.loads(line)["epoch"] for line in lines] == list(range(1, count + 1))
-    assert directory.read_log() == [epoch(1), epoch(2), epoch(3)]
+    assert read_lines(directory.log, EpochLog) == [epoch(1), epoch(2), epoch(3)]
     times = [EpochTime(epoch=1, seconds=0.1, images_per_second=7.0)]
     directory.write_lines(directory.times, times)
-    assert directory.read_times() == times
+    assert read_lines(directory.times, EpochTime) == times
 
 
 def test_a_crash_while_writing_the_log_leaves_the_former_one(tmp_path: Path, fill_disk: Callable[[], None]) -> None:
@@ -60,15 +61,15 @@ def test_a_crash_while_writing_the_log_leaves_the_former_one(tmp_path: Path, fil
     fill_disk()
     with pytest.raises(TrainingError, match=r"log\.jsonl could not be written: No space left"):
         write_log(directory, 1, 2)
-    assert directory.read_log() == [epoch(1)]
+    assert read_lines(directory.log, EpochLog) == [epoch(1)]
 
 
 def test_a_foreign_log_is_an_error(tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     for text in ("not json\n", '{"epoch": 1}\n', "3\n"):
         directory.log.write_text(text)
-        with pytest.raises(DataError, match=r"log\.jsonl is not a log of this version"):
-            directory.read_log()
+        with pytest.raises(DataError, match=r"log\.jsonl, line 1"):
+            read_lines(directory.log, EpochLog)
 
 
 def test_holding_finds_out_early_that_nothing_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,14 +140,14 @@ def test_replacing_swaps_the_files_of_an_epoch_and_leaves_all_others(tmp_path: P
     with directory.replacing(former=False) as fresh:
         write_log(fresh, 1, 2)
         fresh.last.write_text("new")
-        assert directory.read_log() == [epoch(1)]
+        assert read_lines(directory.log, EpochLog) == [epoch(1)]
     assert {file.name for file in tmp_path.iterdir()} == {
         "log.jsonl",
         "best.safetensors",
         "last.safetensors",
         "notes.txt",
     }
-    assert (directory.read_log(), directory.best.read_text()) == ([epoch(1), epoch(2)], "former")
+    assert (read_lines(directory.log, EpochLog), directory.best.read_text()) == ([epoch(1), epoch(2)], "former")
 
 
 def test_replacing_a_former_run_removes_it_before_anything_arrives(tmp_path: Path) -> None:
@@ -184,4 +185,4 @@ def test_replacing_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert {file.name for file in tmp_path.iterdir()} == {"log.jsonl", "result.json"}
-    assert directory.read_log() == [epoch(1)]
+    assert read_lines(directory.log, EpochLog) == [epoch(1)]

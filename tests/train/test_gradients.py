@@ -16,7 +16,8 @@ from torch import nn
 
 from spikeformers import catalog
 from spikeformers.models import SpikingModel, create_model
-from spikeformers.train.gradients import GradientWatch, stage_of, vanishing
+from spikeformers.train.gradients import GradientWatch, vanishing
+from spikeformers.train.stages import stage_of
 
 
 def fresh(name: str, **overrides: Any) -> SpikingModel:

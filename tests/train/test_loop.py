@@ -22,8 +22,9 @@ from spikeformers.train.errors import TrainingError
 from spikeformers.train.evaluation import Evaluation, evaluate
 from spikeformers.train.feed import training_batches
 from spikeformers.train.loop import fit
+from spikeformers.train.reading import read_lines
 from spikeformers.train.recipe import Recipe, load_recipe
-from spikeformers.train.result import EpochDone, Event, RunFinished, RunStarted, StepDone
+from spikeformers.train.result import EpochDone, EpochLog, Event, RunFinished, RunStarted, StepDone
 from spikeformers.train.run import load_run
 from spikeformers.train.state import TrainingState
 
@@ -38,7 +39,7 @@ def test_learns_and_leaves_a_complete_run(tmp_path: Path, recipe: Recipe) -> Non
     assert result.best_accuracy > 0.6  # ten classes: chance is 0.1
     assert result.epochs[-1].train_loss < result.epochs[0].train_loss - 0.5
     directory = RunDirectory(tmp_path / "run")
-    assert directory.read_log() == result.epochs
+    assert read_lines(directory.log, EpochLog) == result.epochs
     assert json.loads(directory.result.read_text()) == json.loads(json.dumps(result.to_dict()))
     ran = load_recipe(directory.recipe)
     assert (ran.seed, ran.schedule.epochs, ran.optimizer) == (3, 6, recipe.optimizer)
@@ -173,7 +174,7 @@ def test_a_full_disk_keeps_what_was_saved(
         assert load_run(tmp_path, which="last").provenance.epoch == 1
 
 
-def test_ctrl_c_leaves_the_last_completed_epoch(tmp_path: Path, recipe: Recipe) -> None:
+def test_an_exception_leaves_the_last_completed_epoch(tmp_path: Path, recipe: Recipe) -> None:
     def interrupt(event: Event) -> None:
         if isinstance(event, StepDone) and event.epoch == 2:
             raise KeyboardInterrupt
@@ -183,7 +184,7 @@ def test_ctrl_c_leaves_the_last_completed_epoch(tmp_path: Path, recipe: Recipe) 
         fit(recipe, out=tmp_path, watch=interrupt)
     assert torch.equal(torch.get_rng_state(), before)
     assert load_run(tmp_path, which="last").provenance.epoch == 1
-    assert [epoch.epoch for epoch in RunDirectory(tmp_path).read_log()] == [1]
+    assert [epoch.epoch for epoch in read_lines(RunDirectory(tmp_path).log, EpochLog)] == [1]
 
 
 def test_a_directory_with_a_run_is_refused_untouched_unless_overwritten(tmp_path: Path, recipe: Recipe) -> None:
@@ -227,7 +228,7 @@ def test_the_first_epoch_replaces_all_of_a_run_to_be_overwritten(tmp_path: Path,
     for run in (load_run(tmp_path, which="best"), load_run(tmp_path, which="last")):
         assert (run.model.config.to_dict()["depth"], run.provenance.epoch) == (2, 1)
     assert load_recipe(tmp_path / "recipe.json") == deeper
-    assert len(RunDirectory(tmp_path).read_log()) == 1
+    assert len(read_lines(RunDirectory(tmp_path).log, EpochLog)) == 1
 
 
 def test_a_run_that_fails_in_its_first_epoch_does_not_block_its_directory(tmp_path: Path, recipe: Recipe) -> None:

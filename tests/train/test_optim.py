@@ -12,6 +12,7 @@ from spikeformers.errors import ConfigError
 from spikeformers.models import create_model
 from spikeformers.train.lamb import Lamb
 from spikeformers.train.optim import build_optimizer, parameter_groups, set_rate
+from spikeformers.train.words import OptimizerWords
 from tests.oracles import library
 
 
@@ -39,7 +40,7 @@ def build(model: nn.Module, name: Literal["adamw", "sgd", "lamb"] = "adamw", **w
         "nesterov": True,
         "trust_clip": True,
     }
-    return build_optimizer(model, name=name, **(usual | words))
+    return build_optimizer(model, OptimizerWords(name=name, **(usual | words)))
 
 
 def names_in(model: nn.Module, parameters: list[nn.Parameter]) -> set[str]:

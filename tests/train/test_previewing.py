@@ -35,7 +35,8 @@ def test_every_recipe_has_a_plan(name: str) -> None:
     recipe = tiny(name)
     plan = preview(recipe)
     assert (plan.cost is None) == (name == "finetune")
-    assert plan.init_found == (recipe.init == "")
+    teacher = recipe.distillation.teacher if recipe.distillation else ""
+    assert plan.missing == tuple(path for path in (recipe.init, teacher) if path)
     assert len(plan.rates.curve) == 120
     assert max(rate for _, rate in plan.rates.curve) <= recipe.peak_lr
     assert plan.rates.end[1] == pytest.approx(recipe.schedule.min_lr, rel=0.1)

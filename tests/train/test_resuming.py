@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from spikeformers.data import Dataset, Images
 from spikeformers.train.errors import TrainingError
@@ -18,7 +19,7 @@ from spikeformers.train.loop import fit
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import EpochDone, Event, Note, RunStarted, StepDone
 from spikeformers.train.vault import state_files
-from spikeformers.train.words import AugmentWords
+from spikeformers.train.words import AugmentWords, DistillationWords
 
 pytestmark = pytest.mark.usefixtures("digits")
 
@@ -168,8 +169,19 @@ def test_other_data_are_refused(
     assert isinstance(digits.train, Images)
     fewer = replace(digits, train=Images(digits.train.images[1:], digits.train.labels[1:]))
     monkeypatch.setattr("spikeformers.train.feed.load_dataset", lambda *args, **words: fewer)
-    with pytest.raises(TrainingError, match="on other data"):
+    with pytest.raises(TrainingError, match="learned from something else"):
         fit(recipe, out=tmp_path)
+
+
+def test_another_teacher_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    first, second = (nn.Sequential(nn.Flatten(), nn.Linear(64, 10)) for _ in range(2))
+    taught = replace(recipe, distillation=DistillationWords(teacher="given"))
+    with pytest.raises(Stopped):
+        fit(taught, out=tmp_path, teacher=first, watch=at(2, 3, throw))
+    with pytest.raises(TrainingError, match="the teacher's weights"):
+        fit(taught, out=tmp_path, teacher=second)
+    assert fit(taught, out=tmp_path, teacher=first).epochs[-1].epoch == 2
 
 
 def test_a_run_killed_before_its_first_state_starts_again(tmp_path: Path, recipe: Recipe) -> None:

@@ -99,6 +99,23 @@ def test_the_scaler_leaves_out_an_update_that_overflows(recipe: Recipe, digits: 
     assert state.scaler.get_scale() == 2.0**99
 
 
+def test_a_gradient_that_no_scale_makes_finite_stops_the_run(recipe: Recipe, digits: Dataset) -> None:
+    half = replace(recipe, precision="float16")
+    state, goal = initial_state(half, digits, "cpu"), goal_of(half, "cpu")
+
+    class Broken:
+        def __call__(self, model: object, x: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            loss, logits = goal(state.model, x, targets)
+            return loss + (logits.float() * 0).abs().sqrt().sum(), logits  # its gradient is 0 / 0
+
+    before = weights(state)
+    for _ in range(16):  # the scale falls from 2^16 to 1
+        update(state, Broken(), [batch(8, 1)], rate=1e-2)  # type: ignore[arg-type]
+    with pytest.raises(Diverged, match="gradient's norm is nan"):
+        update(state, Broken(), [batch(8, 1)], rate=1e-2)  # type: ignore[arg-type]
+    assert all(torch.equal(old, new) for old, new in zip(before, weights(state), strict=True))
+
+
 def test_the_average_follows(recipe: Recipe, digits: Dataset) -> None:
     averaged = replace(recipe, ema=0.5)
     state = initial_state(averaged, digits, "cpu")

@@ -10,7 +10,7 @@ MOST = 1000
 
 
 def parse_time_steps(text: str) -> tuple[int, ...]:
-    """Return the numbers that the text names, in its order.
+    """Return the numbers that the text names, in its order, each once.
 
     >>> parse_time_steps("1..4"), parse_time_steps("1,2,8"), parse_time_steps("4")
     ((1, 2, 3, 4), (1, 2, 8), (4,))
@@ -27,4 +27,4 @@ def parse_time_steps(text: str) -> tuple[int, ...]:
         if not 1 <= first <= last <= MOST:
             raise InputError(f"--time-steps {text!r}: expected numbers from 1 to {MOST}, the smaller one first.")
         numbers += range(first, last + 1)
-    return tuple(numbers)
+    return tuple(dict.fromkeys(numbers))

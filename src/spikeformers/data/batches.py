@@ -7,9 +7,10 @@ So any number of worker processes gives the same batches, and an interrupted epo
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -18,9 +19,10 @@ from torch.utils.data import DataLoader, Dataset
 from spikeformers.data.sources import Pictures, Source
 from spikeformers.data.streams import stream
 from spikeformers.data.unreadable import none_readable
-from spikeformers.errors import ConfigError
+from spikeformers.errors import ConfigError, DataError, SpikeformersError
 
 PREFETCH = 4  # batches each worker process prepares ahead
+GRACE = 60.0  # seconds a worker lives on after SIGTERM
 
 
 @dataclass(frozen=True)
@@ -85,26 +87,50 @@ class Batches:
         whole, rest = divmod(len(self.source), self.batch_size)
         return whole + bool(rest and (self.keep_last or not whole))
 
-    def epoch(self, number: int = 0, *, start: int = 0) -> Iterator[Batch]:
-        """Yield the batches of one epoch from batch `start` on."""
-        epoch = _Epoch(self, number)
-        if not self.workers:
-            return (epoch[index] for index in range(start, len(self)))
-        return iter(
-            DataLoader(
-                epoch,
-                batch_size=None,
-                sampler=range(start, len(self)),
-                num_workers=self.workers,
-                prefetch_factor=PREFETCH,
-                worker_init_fn=_leave_stopping_to_the_parent,
-                # Without one of its own it draws a seed from the global generator, which then knows about workers.
-                generator=torch.Generator(),
-            )
+    def epoch(self, number: int = 0, *, start: int = 0) -> Generator[Batch, None, None]:
+        """Yield the batches of one epoch from batch `start` on.
+
+        Close the iterator (`contextlib.closing`) where it may not be exhausted: that ends the workers.
+
+        Raises:
+            DataError: pictures cannot be read, or a worker process has died.
+        """
+        epoch, numbers = _Epoch(self, number), range(start, len(self))
+        made = _by_workers(epoch, numbers, self.workers) if self.workers else (epoch[index] for index in numbers)
+        with closing(made):
+            for batch in made:
+                if isinstance(batch, SpikeformersError):
+                    raise batch
+                yield batch
+
+
+def _by_workers(epoch: _Epoch, numbers: range, workers: int) -> Generator[Batch | SpikeformersError, None, None]:
+    made: Any = iter(
+        DataLoader(
+            epoch,
+            batch_size=None,
+            sampler=numbers,
+            num_workers=workers,
+            prefetch_factor=PREFETCH,
+            worker_init_fn=_leave_stopping_to_the_parent,
+            # Without one of its own it draws a seed from the global generator, which then knows about workers.
+            generator=torch.Generator(),
         )
+    )
+    try:
+        yield from made
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or "Traceback" in str(error):
+            raise
+        raise DataError(
+            f"A worker process that prepares batches has died, often for lack of memory ({error}). What was saved is "
+            "intact: go on with fewer workers (--workers 0 needs none), or free memory first."
+        ) from error
+    finally:
+        made._shutdown_workers()  # it would do so by itself only when nothing, no traceback either, knows it any more
 
 
-class _Epoch(Dataset[Batch]):
+class _Epoch(Dataset["Batch | SpikeformersError"]):
     """The batches of one epoch by number."""
 
     def __init__(self, batches: Batches, number: int) -> None:
@@ -116,7 +142,14 @@ class _Epoch(Dataset[Batch]):
             else torch.randperm(count, generator=stream(seed, f"order of epoch {number}"))
         )
 
-    def __getitem__(self, index: int) -> Batch:
+    def __getitem__(self, index: int) -> Batch | SpikeformersError:
+        """Make a batch; an error the user can act on is returned, since a worker would wrap it in its traceback."""
+        try:
+            return self._batch(index)
+        except SpikeformersError as error:
+            return error
+
+    def _batch(self, index: int) -> Batch:
         batches = self.batches
         chosen = self.order[index * batches.batch_size : (index + 1) * batches.batch_size]
         generator = stream(batches.seed or 0, f"augmentation of batch {index} of epoch {self.number}")
@@ -130,5 +163,8 @@ class _Epoch(Dataset[Batch]):
 
 
 def _leave_stopping_to_the_parent(worker: int) -> None:
-    # Ctrl-C reaches every process of the terminal; the parent ends its workers once it has saved the run.
+    # Both reach every process of a run; the parent ends its workers once it has saved. But a worker that nobody ended
+    # must not outlive SIGTERM: Python waits for its workers when it exits.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGTERM, lambda number, frame: signal.setitimer(signal.ITIMER_REAL, GRACE))

@@ -41,7 +41,7 @@ def plan(preview: Preview) -> RenderableType:
 def _model(preview: Preview) -> list[tuple[str, str]]:
     recipe, cost = preview.recipe, preview.cost
     start = recipe.init or f"random weights (seed {recipe.seed})"
-    if not preview.init_found:
+    if recipe.init in preview.missing:
         start += ", which is not there: give a checkpoint with --init"
     if cost is None:
         return [("name", "the checkpoint's"), ("starts from", start)]
@@ -85,7 +85,7 @@ def _training(preview: Preview) -> list[tuple[str, str]]:
         ("optimizer", f"{words.name}, {_groups(preview)}"),
         ("precision", recipe.precision),
         ("average", f"of the weights, decay {recipe.ema}" if recipe.ema else ""),
-        ("distilled from", recipe.distillation.teacher if recipe.distillation else ""),
+        ("distilled from", _teacher(preview)),
     ]
 
 
@@ -153,3 +153,9 @@ def _time(preview: Preview, cost: Cost) -> RenderableType:
             f"\ntimed in {dtype}: a CPU may need far longer for {preview.recipe.precision} (--set precision={dtype})"
         )
     return Group(pairs(facts), Padding(Text(note, "dim"), (0, 0, 0, 2)))
+
+
+def _teacher(preview: Preview) -> str:
+    teacher = preview.recipe.distillation.teacher if preview.recipe.distillation else ""
+    absent = ", which is not there: memory and time are those without it" if teacher in preview.missing else ""
+    return teacher + absent

@@ -7,13 +7,18 @@ from collections.abc import Sequence
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
+UNKNOWN = "–"
+
+
 def count(value: float) -> str:
     """Write a number of things in full: 9324730 -> 9,324,730; a sum of analog outputs is rounded."""
     return f"{value:,.0f}"
 
 
-def percent(share: float, digits: int = 2) -> str:
-    """Write a share of one: 0.98 -> 98.00 %."""
+def percent(share: float | None, digits: int = 2) -> str:
+    """Write a share of one: 0.98 -> 98.00 %; what is not known is a dash."""
+    if share is None:
+        return UNKNOWN
     return f"{100 * share:.{digits}f} %"
 
 

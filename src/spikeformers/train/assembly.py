@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from spikeformers.train.recipe import Recipe
 from spikeformers.train.run import find_checkpoint
 from spikeformers.train.seeding import seeded
 from spikeformers.train.state import TrainingState
-from spikeformers.train.words import DistillationWords, OptimizerWords
+from spikeformers.train.words import DistillationWords
 
 
 def intended_config(recipe: Recipe) -> ModelConfig:
@@ -62,43 +63,45 @@ def initial_state(recipe: Recipe, dataset: Dataset, device: str | torch.device) 
         freeze(model, recipe.freeze)
     return TrainingState(
         model=model,
-        optimizer=optimizer_of(model, recipe.optimizer),
+        optimizer=build_optimizer(model, recipe.optimizer),
         scaler=torch.amp.GradScaler(torch.device(device).type, enabled=recipe.precision == "float16"),
         gradients=GradientWatch(model),
         ema=Ema(model, recipe.ema) if recipe.ema else None,
     )
 
 
-def optimizer_of(model: nn.Module, words: OptimizerWords) -> torch.optim.Optimizer:
-    """Return the optimizer that the words describe, over the parameters that learn."""
-    return build_optimizer(
-        model,
-        name=words.name,
-        lr=words.lr,
-        weight_decay=words.weight_decay,
-        betas=words.betas,
-        eps=words.eps,
-        momentum=words.momentum,
-        nesterov=words.nesterov,
-        trust_clip=words.trust_clip,
-        layer_decay=words.layer_decay,
-    )
+def with_true_name(recipe: Recipe) -> Recipe:
+    """Return the recipe with the name of the model it starts from, where it starts from a checkpoint.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+    """
+    if not recipe.init:
+        return recipe
+    name = read_header(find_checkpoint(Path(recipe.init))).name or ""
+    return replace(recipe, model=replace(recipe.model, name=name))
 
 
-def goal_of(recipe: Recipe, device: str | torch.device, teacher: nn.Module | None = None) -> Goal:
+def goal_of(
+    recipe: Recipe, device: str | torch.device, teacher: nn.Module | None = None, dataset: Dataset | None = None
+) -> Goal:
     """Return the loss of a recipe.
 
     Args:
         teacher: takes the place of the one the recipe names.
+        dataset: what the student learns from; a teacher that says what it learned from must fit it.
 
     Raises:
-        ConfigError, CheckpointError: a teacher is given that the recipe does not ask for, or cannot be loaded.
+        ConfigError, CheckpointError: a teacher is given that the recipe does not ask for, does not fit, or cannot be
+            loaded.
     """
     words, dtype = recipe.distillation, DTYPES[recipe.precision]
     if words is None:
         if teacher is not None:
             raise ConfigError("A teacher was given, but the recipe has no [distillation]. Add it, or leave it out.")
         return Goal(words=recipe.loss, dtype=dtype)
+    if teacher is None and dataset is not None:
+        _check_teacher(words, dataset)
     module = load_teacher(words) if teacher is None else teacher
     distillation = Distillation(kind=words.kind, alpha=words.alpha, temperature=words.temperature, output=words.output)
     return Goal(
@@ -120,6 +123,19 @@ def load_teacher(words: DistillationWords) -> nn.Module:
     if function and not Path(words.teacher).exists():
         return _call(words.teacher, module, function)
     return load(find_checkpoint(Path(words.teacher)))
+
+
+def _check_teacher(words: DistillationWords, dataset: Dataset) -> None:
+    """Compare what a teacher's checkpoint says of its inputs with those it will see."""
+    path = Path(words.teacher)
+    known = read_header(find_checkpoint(path)).provenance if path.exists() else {}
+    for word in ("classes", "mean", "std"):
+        theirs, ours = known.get(word), list(getattr(dataset, word))
+        if theirs is not None and list(theirs) != ours:
+            raise ConfigError(
+                f"The teacher {words.teacher} was trained with other {word} ({theirs}) than the student ({ours}), so "
+                "its answers would mean something else. Train it on the same data with the same images.normalise."
+            )
 
 
 def _call(text: str, module: str, function: str) -> nn.Module:

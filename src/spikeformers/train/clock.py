@@ -18,6 +18,7 @@ class Clock:
 
     def __init__(self, times: Sequence[EpochTime] = (), epochs_done: int = 0) -> None:
         self.done = [time for time in times if time.epoch <= epochs_done]
+        self._epoch = epochs_done + 1
         self._before = sum(time.seconds for time in times if time.epoch == epochs_done + 1)
         self._started, self._training, self._samples = time.perf_counter(), 0.0, 0
 
@@ -34,11 +35,12 @@ class Clock:
     def now(self) -> EpochTime:
         """Return the time of the epoch that is going on."""
         seconds = self._before + time.perf_counter() - self._started
-        return EpochTime(epoch=len(self.done) + 1, seconds=seconds, images_per_second=self.images_per_second)
+        return EpochTime(epoch=self._epoch, seconds=seconds, images_per_second=self.images_per_second)
 
     def finish_epoch(self) -> EpochTime:
         """Return the time of the epoch that ends here, and begin the next."""
         self.done.append(self.now())
+        self._epoch += 1
         self._before = 0.0
         self._started, self._training, self._samples = time.perf_counter(), 0.0, 0
         return self.done[-1]

@@ -6,28 +6,26 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
-from typing import Any, TypeVar
+from typing import Any
 
-from spikeformers.errors import CheckpointError, DataError
+from spikeformers.errors import CheckpointError, ConfigError
 from spikeformers.files import atomic_write
 from spikeformers.train.errors import TrainingError
 from spikeformers.train.lock import locked
-from spikeformers.train.recipe import Recipe, differences
+from spikeformers.train.recipe import PROSE, Recipe, differences, load_recipe
 from spikeformers.train.result import EpochLog, EpochTime
 from spikeformers.train.vault import prune, read_state, state_file, state_files, write_state
-
-Line = TypeVar("Line", EpochLog, EpochTime)
 
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The newest readable state of an unfinished run, and which newer ones could not be read."""
+    """The newest readable state of an unfinished run, and which newer ones could not be read, and why."""
 
     state: dict[str, Any]
-    damaged: tuple[str, ...] = ()
+    damaged: dict[Path, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,20 +108,21 @@ class RunDirectory:
         if self.result.exists() or not self.recipe.exists():
             what = "a finished run" if self.result.exists() else "files of a run"
             raise TrainingError(f"{self.path} already holds {what} ({', '.join(files)}). {_WAY_OUT}")
-        differing = differences(_read_json(self.recipe), recipe.to_dict())
+        there = _read_recipe(self.recipe).to_dict()
+        differing = [row for row in differences(there, recipe.to_dict()) if row[0].partition(".")[0] not in PROSE]
         if differing:
             listed = "; ".join(f"{key}: {theirs} there, {ours} now" for key, theirs, ours in differing[:5])
             more = f"; and {len(differing) - 5} more" if len(differing) > 5 else ""
             raise TrainingError(f"{self.path} holds an unfinished run of another recipe ({listed}{more}). {_WAY_OUT}")
-        damaged: list[str] = []
+        damaged: dict[Path, str] = {}
         for file in state_files(self.path):
             try:
-                return Unfinished(read_state(file), tuple(damaged))
+                return Unfinished(read_state(file), damaged)
             except CheckpointError as error:
-                damaged.append(str(error))
+                damaged[file] = str(error)
         if damaged:
             raise TrainingError(
-                f"{self.path} holds an unfinished run, but no state it could go on from: {' '.join(damaged)} "
+                f"{self.path} holds an unfinished run, but no state it could go on from: {' '.join(damaged.values())} "
                 f"Restore one from a copy, or start again from the beginning with --overwrite."
             )
         return None
@@ -173,22 +172,6 @@ class RunDirectory:
         with saving(file), atomic_write(file) as stream:
             stream.write(text.encode())
 
-    def read_log(self) -> list[EpochLog]:
-        """Read the log back; a run without a completed epoch has an empty one.
-
-        Raises:
-            DataError: the file is not a log of this tool.
-        """
-        return _read_lines(self.log, EpochLog)
-
-    def read_times(self) -> list[EpochTime]:
-        """Read the times back.
-
-        Raises:
-            DataError: the file holds no times of this tool.
-        """
-        return _read_lines(self.times, EpochTime)
-
     def _files(self) -> list[Path]:
         """The files of a run in the order they are put in place: the state last."""
         states = sorted(state_files(self.path))
@@ -233,19 +216,8 @@ def saving(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_recipe(path: Path) -> Recipe:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"{path} cannot be read ({error}). {_WAY_OUT}") from error
-    return content if isinstance(content, dict) else {}
-
-
-def _read_lines(path: Path, kind: type[Line]) -> list[Line]:
-    if not path.exists():
-        return []
-    try:
-        tables = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [kind.of(table) for table in tables]
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} is not a log of this version of spikeformers: {error}.") from error
+        return load_recipe(path)
+    except ConfigError as error:
+        raise TrainingError(f"{error} {_WAY_OUT}") from error

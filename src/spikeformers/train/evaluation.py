@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -120,11 +120,12 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 def _read(batches: Batches, unreadable: dict[str, None]) -> Iterator[Batch]:
     """Yield the batches that hold any picture, and add to `unreadable` what could not be read; refuse too many."""
-    for batch in batches.epoch():
-        unreadable.update(dict.fromkeys(batch.unreadable))
-        refuse_many(unreadable, len(batches.source), "The images to evaluate on")
-        if len(batch):
-            yield batch
+    with closing(batches.epoch()) as epoch:
+        for batch in epoch:
+            unreadable.update(dict.fromkeys(batch.unreadable))
+            refuse_many(unreadable, len(batches.source), "The images to evaluate on")
+            if len(batch):
+                yield batch
 
 
 def _confusion(logits: Tensor, labels: Tensor) -> Tensor:

@@ -128,7 +128,14 @@ def training_batches(dataset: Dataset, recipe: Recipe, *, workers: int | None = 
 
 def enough_workers(source: Source) -> int:
     """Return how many processes should decode: none for pictures in memory, else most cores but one."""
-    return 0 if in_memory(source) else min(MOST_WORKERS, max(1, (os.cpu_count() or 1) - 1))
+    return 0 if in_memory(source) else min(MOST_WORKERS, max(1, usable_cores() - 1))
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use, which can be fewer than the machine has."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def preparation(words: AugmentWords, dataset: Dataset) -> Preparation:

@@ -9,17 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spikeformers.train.stages import stage_of
+
 VANISHED = 1e-4
-
-
-def stage_of(parameter: str) -> str:
-    """The stage of a model that a parameter belongs to: its first name, with the index where a number follows.
-
-    >>> [stage_of(name) for name in ("tokenizer.stages.0.conv.weight", "blocks.3.mlp.expand.bias", "head.weight")]
-    ['tokenizer', 'blocks.3', 'head']
-    """
-    first, *rest = parameter.split(".")
-    return f"{first}.{rest[0]}" if rest and rest[0].isdigit() else first
 
 
 def vanishing(norms: Mapping[str, float], sizes: Mapping[str, int]) -> tuple[str, ...]:

@@ -23,12 +23,12 @@ def locked(path: Path) -> Iterator[None]:
         TrainingError: another run holds it.
     """
     path = path.resolve()
+    if path in _HELD:  # before opening it: closing it again would drop the lock that this process holds
+        raise _in_use(path)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        if path in _HELD or not _lock(handle):
-            raise TrainingError(
-                f"Another run is writing to {path.parent}. Wait until it ends or stop it, or choose another directory."
-            )
+        if not _lock(handle):
+            raise _in_use(path)
         _HELD.add(path)
         try:
             yield
@@ -36,6 +36,12 @@ def locked(path: Path) -> Iterator[None]:
             _HELD.discard(path)
     finally:
         os.close(handle)
+
+
+def _in_use(path: Path) -> TrainingError:
+    return TrainingError(
+        f"Another run is writing to {path.parent}. Wait until it ends or stop it, or choose another directory."
+    )
 
 
 if sys.platform == "win32":

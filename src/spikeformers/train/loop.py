@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -12,15 +13,16 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from spikeformers.data import Source, refuse_many
-from spikeformers.train.assembly import goal_of, initial_state, intended_config
+from spikeformers.data import Batch, Source, refuse_many
+from spikeformers.errors import ConfigError
+from spikeformers.train.assembly import goal_of, initial_state, intended_config, with_true_name
 from spikeformers.train.clock import Clock
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
 from spikeformers.train.evaluation import Evaluation, evaluate
 from spikeformers.train.feed import open_dataset, training_batches
 from spikeformers.train.keeping import keep_diverged, keep_epoch, keep_position, pick_up, where
-from spikeformers.train.plan import Plan, schedule_of, updates_per_epoch
+from spikeformers.train.plan import Plan, fingerprint, schedule_of, updates_per_epoch
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import EpochDone, EpochLog, Event, Note, RunFinished, RunResult, RunStarted, StepDone
 from spikeformers.train.run import load_run
@@ -29,8 +31,6 @@ from spikeformers.train.state import TrainingState
 from spikeformers.train.stopping import Requested, stop_requests
 from spikeformers.train.update import Diverged, Update, update
 from spikeformers.train.vitals import vital_signs
-
-TERMINATED = 143  # 128 + SIGTERM: what a shell reports for a program that died of the signal
 
 
 def fit(
@@ -62,7 +62,7 @@ def fit(
         data_dir: where the data set lies, if not in its usual place.
         seed, epochs: replace the recipe's; fewer epochs shrink warm-up and cooldown in proportion.
         overwrite: replace the run that `out` already holds, instead of going on or refusing; it stays whole until the
-            first epoch is completed.
+            first epoch is completed, and what is stopped before leaves it as it was.
         workers: processes that prepare batches; None chooses. They do not change the batches.
         save_every: updates between two states saved within an epoch, beside the one after it; 0 saves none.
         teacher: takes the place of the teacher that the recipe names; it must be the same when a run goes on.
@@ -74,20 +74,25 @@ def fit(
         CheckpointError: a checkpoint could not be written (full disk); what was saved before is intact.
         SpikeformersError: the recipe's model, configuration or data set does not exist or does not fit.
     """
-    recipe, watch = recipe.adjusted(seed=seed, epochs=epochs), watch or (lambda event: None)
+    if save_every < 0:
+        raise ConfigError(f"save_every is {save_every}; it must be 0 (never within an epoch) or more.")
+    watch = watch or (lambda event: None)
+    recipe = with_true_name(recipe.adjusted(seed=seed, epochs=epochs))
     dataset = open_dataset(recipe, intended_config(recipe), data_dir, watch)
     state = initial_state(recipe, dataset, device)
     batches = training_batches(dataset, recipe, workers=workers)
+    goal = goal_of(recipe, device, teacher, dataset)
     plan = Plan(
         recipe=recipe,
         dataset=dataset,
         batches=batches,
         schedule=schedule_of(recipe, updates_per_epoch(batches, recipe)),
-        goal=goal_of(recipe, device, teacher),
+        goal=goal,
+        fingerprint=fingerprint(dataset, goal.teacher),
         directory=RunDirectory(Path(out)),
         watch=watch,
         save_every=save_every,
-        former=overwrite,
+        replaces=overwrite,
     )
     with plan.directory.held(), stop_requests() as requested, seeded(recipe.seed, "training"):
         return _Run(plan, state, requested).go()
@@ -101,11 +106,11 @@ class _Run:
     state: TrainingState
     requested: Requested
     clock: Clock = field(default_factory=Clock)
-    unreadable: dict[str, None] = field(default_factory=dict)  # in the order they were met
+    overwrote: bool = False
 
     def go(self) -> RunResult:
-        plan, state = self.plan, self.state
-        found = None if plan.former else plan.directory.unfinished(plan.recipe)
+        plan, state, self.overwrote = self.plan, self.state, self.plan.replaces
+        found = None if plan.replaces else plan.directory.unfinished(plan.recipe)
         if found is not None:
             self.clock = pick_up(plan, state, found)
         plan.watch(self._started(resumed=f"The unfinished run goes on {where(plan, state)}." if found else ""))
@@ -116,6 +121,8 @@ class _Run:
             time = self.clock.finish_epoch()
             self.plan = keep_epoch(self.plan, state, self.clock)
             plan.watch(EpochDone(log=state.history[-1], time=time, is_best=state.best is state.history[-1]))
+        if found is not None:
+            keep_epoch(self.plan, state, self.clock)  # whatever is missing beside the last state is made again from it
         result = self._result()
         plan.directory.write_json(plan.directory.result, result.to_dict())
         plan.watch(RunFinished(result=result))
@@ -139,9 +146,13 @@ class _Run:
     def _train_epoch(self) -> None:
         """Go through what is left of the epoch's updates."""
         plan, state, parts = self.plan, self.state, self.plan.recipe.accumulate
-        batches = plan.batches.epoch(len(state.history), start=state.position * parts)
+        with closing(plan.batches.epoch(len(state.history), start=state.position * parts)) as batches:
+            self._train_on(batches)
+
+    def _train_on(self, batches: Iterator[Batch]) -> None:
+        plan, state = self.plan, self.state
         while state.position < plan.steps_per_epoch:
-            chosen = list(islice(batches, parts))
+            chosen = list(islice(batches, plan.recipe.accumulate))
             self._tell_unreadable(name for batch in chosen for name in batch.unreadable)
             rate = plan.schedule.rate(state.step)
             try:
@@ -153,7 +164,7 @@ class _Run:
             if self.requested() is not None:
                 self._stop()
             elif plan.save_every and state.step % plan.save_every == 0 and state.position < plan.steps_per_epoch:
-                self.plan = keep_position(self.plan, state, self.clock)
+                keep_position(self.plan, state, self.clock)
 
     def _stepped(self, done: Update, rate: float) -> StepDone:
         return StepDone(
@@ -168,20 +179,29 @@ class _Run:
 
     def _stop(self) -> None:
         """Save where the run is and end it as the signal asked."""
-        self.plan = keep_position(self.plan, self.state, self.clock)
-        self.plan.watch(Note(text=f"Stopped {where(self.plan, self.state)}. The same command goes on from there."))
-        if self.requested() == signal.SIGTERM:
-            raise SystemExit(TERMINATED)
-        raise KeyboardInterrupt
+        keep_position(self.plan, self.state, self.clock)
+        self.plan.watch(Note(text=f"Stopped {where(self.plan, self.state)}. {self._way_on()}"))
+        number = self.requested()
+        if number is None or number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)  # what a shell reports for a program that died of the signal
 
-    def _tell_unreadable(self, names: Iterator[str]) -> None:
+    def _way_on(self) -> str:
+        if self.plan.replaces:
+            return "Nothing of this run is saved yet: the run it was to replace is as it was."
+        if self.overwrote:
+            return "The same command without --overwrite goes on from there."
+        return "The same command goes on from there."
+
+    def _tell_unreadable(self, names: Iterable[str]) -> None:
         """Name each picture that could not be read once; too many of them end the run."""
+        unreadable = self.state.unreadable
         for name in names:
-            if name not in self.unreadable:
-                self.unreadable[name] = None
+            if name not in unreadable:
+                unreadable.append(name)
                 self.plan.watch(Note(text=f"Left out, because it cannot be read: {name}"))
         total = len(self.plan.dataset.train)
-        refuse_many(self.unreadable, total, f"Data set '{self.plan.dataset.name}', train part")
+        refuse_many(unreadable, total, f"Data set '{self.plan.dataset.name}', train part")
 
     def _judged(self) -> EpochLog:
         """Evaluate the weights at the end of an epoch and sum it up."""
@@ -225,12 +245,11 @@ class _Run:
     def _result(self) -> RunResult:
         plan, state = self.plan, self.state
         last, best = state.history[-1], state.best
-        test = {"test_accuracy": last.eval_accuracy, "best_test_accuracy": best.eval_accuracy}
+        test: dict[str, float | None] = {"test_accuracy": last.eval_accuracy, "best_test_accuracy": best.eval_accuracy}
         if plan.eval_part == "validation":
             with state.averaged():
                 test["test_accuracy"] = self._evaluate(plan.dataset.test).accuracy
-            chosen = load_run(plan.directory.path, which="best").model.to(next(state.model.parameters()).device)
-            test["best_test_accuracy"] = self._evaluate(plan.dataset.test, chosen).accuracy
+            test["best_test_accuracy"] = self._best_on_test()
         return RunResult(
             out=plan.directory.path,
             recipe_name=plan.recipe.name,
@@ -244,8 +263,15 @@ class _Run:
             best_epoch=best.epoch,
             last_accuracy=last.eval_accuracy,
             seconds=sum(time.seconds for time in self.clock.done),
-            **test,
+            **test,  # type: ignore[arg-type]
         )
+
+    def _best_on_test(self) -> float | None:
+        """Accuracy of the best epoch's checkpoint; None where it is lost."""
+        if not self.plan.directory.best.exists():
+            return None
+        chosen = load_run(self.plan.directory.path, which="best").model
+        return self._evaluate(self.plan.dataset.test, chosen.to(next(self.state.model.parameters()).device)).accuracy
 
     def _parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.state.model.parameters())

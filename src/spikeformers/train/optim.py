@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
 from spikeformers.errors import ConfigError
 from spikeformers.train.lamb import Lamb
+from spikeformers.train.stages import stage_of
+from spikeformers.train.words import OptimizerWords
 
 
-def build_optimizer(
-    model: nn.Module,
-    *,
-    name: Literal["adamw", "sgd", "lamb"],
-    lr: float,
-    weight_decay: float,
-    betas: tuple[float, float],
-    eps: float,
-    momentum: float,
-    nesterov: bool,
-    trust_clip: bool,
-    layer_decay: float = 1.0,
-) -> torch.optim.Optimizer:
+def build_optimizer(model: nn.Module, words: OptimizerWords) -> torch.optim.Optimizer:
     """Return the optimizer of the trainable parameters of `model`, in the groups of `parameter_groups`.
-
-    Args:
-        betas, eps: of AdamW and LAMB.
-        momentum, nesterov: of SGD.
-        trust_clip: of LAMB.
-        layer_decay: factor on the learning rate per stage away from the head.
 
     Raises:
         ConfigError: nothing in the model learns.
     """
-    groups = parameter_groups(model, weight_decay, layer_decay=layer_decay)
+    groups = parameter_groups(model, words.weight_decay, layer_decay=words.layer_decay)
+    lr, betas = words.lr, words.betas
     if not any(group["params"] for group in groups):
         raise ConfigError("No parameter of the model learns: everything is frozen. Freeze fewer parts.")
     optimizer: torch.optim.Optimizer
-    if name == "adamw":
-        optimizer = torch.optim.AdamW(groups, lr=lr, betas=betas, eps=eps)
-    elif name == "sgd":
-        optimizer = torch.optim.SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov)
+    if words.name == "adamw":
+        optimizer = torch.optim.AdamW(groups, lr=lr, betas=betas, eps=words.eps or 1e-8)
+    elif words.name == "sgd":
+        optimizer = torch.optim.SGD(groups, lr=lr, momentum=words.momentum, nesterov=words.nesterov)
     else:
         # The loop clips for every optimizer; a second clip inside this one would be a rule that no recipe shows.
-        optimizer = Lamb(groups, lr=lr, betas=betas, eps=eps, trust_clip=trust_clip, max_grad_norm=None)
+        optimizer = Lamb(
+            groups, lr=lr, betas=betas, eps=words.eps or 1e-6, trust_clip=words.trust_clip, max_grad_norm=None
+        )
     set_rate(optimizer, lr)
     return optimizer
 
@@ -81,22 +68,18 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def _rate_scales(model: nn.Module, layer_decay: float) -> dict[str, float]:
-    """The factor on the learning rate of every parameter, by name."""
-    stage_of = {name: _stage(model, name) for name, _ in model.named_parameters()}
-    stages = sorted(dict.fromkeys(filter(None, stage_of.values())), key=lambda stage: stage == "head")
-    from_input = {stage: index for index, stage in enumerate(stages)}
-    last = max(len(stages) - 1, 0)
-    return {name: layer_decay ** (last - from_input.get(stage, 0)) for name, stage in stage_of.items()}
+    """The factor on the learning rate of every parameter, by name.
 
-
-def _stage(model: nn.Module, parameter: str) -> str:
-    """The part of the model that holds a parameter: a child, an item of a list of them, or "" for the model itself.
-
-    What the model holds itself (a position embedding) learns with its first part; all heads are one part.
+    What the model holds itself (a position embedding) learns with its first stage; all heads are one stage.
     """
-    path: list[str] = []
-    for word in parameter.split(".")[:-1]:
-        path.append(word)
-        if not isinstance(model.get_submodule(".".join(path)), nn.ModuleList):
-            break
-    return "head" if path and path[0].startswith("head") else ".".join(path)
+    stages = {name: _stage(name) for name, _ in model.named_parameters()}
+    in_order = sorted(dict.fromkeys(filter(None, stages.values())), key=lambda stage: stage == "head")
+    from_input = {stage: index for index, stage in enumerate(in_order)}
+    last = max(len(in_order) - 1, 0)
+    return {name: layer_decay ** (last - from_input.get(stage, 0)) for name, stage in stages.items()}
+
+
+def _stage(parameter: str) -> str:
+    if "." not in parameter:
+        return ""
+    return "head" if parameter.startswith("head") else stage_of(parameter)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from spikeformers.data import Batches, Dataset, Source
 from spikeformers.train.directory import RunDirectory
@@ -22,7 +23,8 @@ class Plan:
 
     Attributes:
         save_every: updates between two saved states within an epoch; 0 saves after each epoch only.
-        former: the directory holds another run, whose files go when the first of this one are ready.
+        fingerprint: what the run learns from; see the function.
+        replaces: whatever run the directory holds goes when the first files of this one are ready.
     """
 
     recipe: Recipe
@@ -32,8 +34,9 @@ class Plan:
     goal: Goal
     directory: RunDirectory
     watch: Callable[[Event], None]
+    fingerprint: str
     save_every: int = 0
-    former: bool = False
+    replaces: bool = False
 
     @property
     def steps_per_epoch(self) -> int:
@@ -77,9 +80,14 @@ def schedule_of(recipe: Recipe, steps_per_epoch: int) -> Schedule:
     )
 
 
-def fingerprint(dataset: Dataset) -> str:
-    """Return a text that two data sets share only if they have the same parts, labels, classes and normalisation."""
+def fingerprint(dataset: Dataset, teacher: nn.Module | None) -> str:
+    """Return a text that two runs share only if they learn from the same.
+
+    That is a data set with the same parts, labels, classes and normalisation, and a teacher with the same weights.
+    """
     known = hashlib.sha256(repr((dataset.name, dataset.classes, dataset.mean, dataset.std)).encode())
+    for name, tensor in ({} if teacher is None else teacher.state_dict()).items():
+        known.update(name.encode() + tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     for part in (dataset.train, dataset.validation, dataset.test):
         labels = torch.empty(0, dtype=torch.int64) if part is None else part.labels
         known.update(f"{len(labels)} ".encode() + labels.contiguous().numpy().tobytes())

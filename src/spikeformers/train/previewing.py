@@ -68,7 +68,7 @@ class Preview:
 
     Attributes:
         samples, steps_per_epoch: None where the data set has no official size and was not read.
-        init_found: whether there is something where the recipe's checkpoint should be, if it starts from one.
+        missing: the checkpoint to start from and the teacher, where the recipe names them and they are not there.
         cost: None where only the checkpoint names the model, and is not there.
     """
 
@@ -77,7 +77,7 @@ class Preview:
     samples: Samples | None
     steps_per_epoch: int | None
     rates: Rates
-    init_found: bool
+    missing: tuple[str, ...]
     cost: Cost | None
 
     @property
@@ -113,18 +113,33 @@ def preview(recipe: Recipe, *, device: str | torch.device = "cpu", dataset: Data
     """
     samples = official_samples(recipe.dataset, recipe.validation) if dataset is None else Samples.of(dataset)
     steps = None if samples is None else max(1, samples.train // recipe.batch_size)
-    found = not recipe.init or Path(recipe.init).exists()
-    named = replace(recipe, init="") if recipe.model.name else None
-    known = recipe if found else named
+    missing = _missing(recipe)
+    known = _without(recipe, missing)
     return Preview(
         recipe=recipe,
         device=str(device),
         samples=samples,
         steps_per_epoch=steps,
         rates=_rates(recipe, steps or POINTS),
-        init_found=found,
+        missing=missing,
         cost=_cost(known, samples, torch.device(device)) if known else None,
     )
+
+
+def _missing(recipe: Recipe) -> tuple[str, ...]:
+    """The files that the recipe names and that are not there; "module:function" is no file."""
+    teacher = recipe.distillation.teacher if recipe.distillation else ""
+    named = [recipe.init, "" if ":" in teacher else teacher]
+    return tuple(path for path in named if path and not Path(path).exists())
+
+
+def _without(recipe: Recipe, missing: tuple[str, ...]) -> Recipe | None:
+    """The recipe as far as it can be measured; None where only a missing checkpoint names the model."""
+    if recipe.distillation is not None and recipe.distillation.teacher in missing:
+        recipe = replace(recipe, distillation=None)
+    if recipe.init not in missing:
+        return recipe
+    return replace(recipe, init="") if recipe.model.name else None
 
 
 def _rates(recipe: Recipe, steps_per_epoch: int) -> Rates:

@@ -32,11 +32,6 @@ class EpochLog:
     gradient_norms: dict[str, float]  # by stage of the model, mean over the epoch's updates
     vanishing: tuple[str, ...] = ()  # stages whose gradients have vanished
 
-    @classmethod
-    def of(cls, table: dict[str, Any]) -> EpochLog:
-        """Return the figures that `to_dict` gave, also after a way through JSON."""
-        return cls(**{**table, "vanishing": tuple(table["vanishing"])})
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, ready for JSON."""
         return asdict(self)
@@ -53,11 +48,6 @@ class EpochTime:
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, ready for JSON."""
         return asdict(self)
-
-    @classmethod
-    def of(cls, table: dict[str, Any]) -> EpochTime:
-        """Return the figures that `to_dict` gave."""
-        return cls(**table)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +71,7 @@ class RunResult:
     best_epoch: int
     last_accuracy: float
     test_accuracy: float  # of the last epoch's weights
-    best_test_accuracy: float  # of the best epoch's weights
+    best_test_accuracy: float | None  # of the best epoch's weights; None where their checkpoint was lost
     seconds: float  # of all epochs, interruptions not counted
 
     def to_dict(self) -> dict[str, Any]:

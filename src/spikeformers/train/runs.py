@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 from spikeformers.errors import ConfigError, DataError, suggest
+from spikeformers.train.directory import RunDirectory
+from spikeformers.train.reading import foreign, read_lines, read_object, read_text, typed
 from spikeformers.train.recipe import PROSE, Recipe, differences, load_recipe
 from spikeformers.train.result import EpochLog, EpochTime, EvalPart, RunResult
-from spikeformers.train.tables import read_table
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,21 +104,21 @@ def read_run(path: Path) -> Run:
     Raises:
         DataError: there is no run, or a file of it is damaged or of another version; it is named.
     """
-    recipe_file, result_file = path / _RECIPE, path / "result.json"
-    if not recipe_file.is_file():
+    directory = RunDirectory(path)
+    if not directory.recipe.is_file():
         near = suggest(path.name, [other.parent.name for other in path.parent.glob(f"*/{_RECIPE}")])
         raise DataError(f"There is no run in {path}: expected {_RECIPE} in it, as training writes.{near}")
     try:
-        recipe = load_recipe(recipe_file)
+        recipe = load_recipe(directory.recipe)
     except ConfigError as error:
-        raise _foreign(str(error)) from error
-    epochs = _lines(path / "log.jsonl", EpochLog)
+        raise foreign(str(error)) from error
+    epochs = read_lines(directory.log, EpochLog)
     return Run(
         path=path,
         recipe=recipe,
         epochs=epochs,
-        times=_lines(path / "times.jsonl", EpochTime),
-        result=_result(result_file, path, epochs) if result_file.exists() else None,
+        times=read_lines(directory.times, EpochTime),
+        result=_result(directory.result, path, epochs) if directory.result.exists() else None,
     )
 
 
@@ -151,45 +149,6 @@ _Figures = make_dataclass(
 
 
 def _result(file: Path, path: Path, epochs: list[EpochLog]) -> RunResult:
-    table = _table(_text(file), str(file))
+    table = read_object(read_text(file), str(file))
     figures = {key: value for key, value in table.items() if key not in ("out", "epochs")}
-    return RunResult(out=path, epochs=epochs, **vars(_typed(_Figures, figures, str(file))))
-
-
-def _lines(file: Path, kind: type[T]) -> list[T]:
-    if not file.exists():
-        return []
-    named = ((line, f"{file}, line {number}") for number, line in enumerate(_text(file).splitlines(), start=1))
-    return [_typed(kind, _table(line, source), source) for line, source in named]
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{file} cannot be read: {error}.") from error
-
-
-def _table(text: str, source: str) -> dict[str, Any]:
-    try:
-        table = json.loads(text)
-    except ValueError as error:
-        raise DataError(f"{source} is damaged: {error}. Restore it from a copy.") from error
-    if not isinstance(table, dict):
-        raise _foreign(f"{source} must hold one JSON object, got {type(table).__name__}.")
-    return table
-
-
-def _typed(kind: type[T], table: dict[str, Any], source: str) -> T:
-    try:
-        return read_table(kind, table, source=source)
-    except ConfigError as error:
-        raise _foreign(str(error)) from error
-
-
-def _foreign(what: str) -> DataError:
-    # The keys a recipe could have do not help with a run that is done.
-    what = what.partition(" Known keys:")[0]
-    return DataError(
-        f"{what} The run was written by another version of spikeformers, or edited; that version shows it."
-    )
+    return RunResult(out=path, epochs=epochs, **vars(typed(_Figures, figures, str(file))))

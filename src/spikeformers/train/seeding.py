@@ -12,7 +12,7 @@ from spikeformers.data.streams import mixed
 
 @contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Seed torch's global generators, of every device, for the block; then restore them."""
+    """Seed torch's global generators, of the CPU and of all CUDA devices, for the block; then restore them."""
     devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(mixed(seed, purpose))
@@ -20,7 +20,7 @@ def seeded(seed: int, purpose: str) -> Iterator[None]:
 
 
 def random_states() -> list[torch.Tensor]:
-    """Return the state of torch's global generators: the CPU's, then those of the GPUs."""
+    """Return the state of torch's global generators: the CPU's, then those of the CUDA devices."""
     gpus = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return [torch.get_rng_state(), *gpus]
 

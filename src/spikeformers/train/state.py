@@ -14,6 +14,7 @@ from spikeformers.train.ema import Ema
 from spikeformers.train.gradients import GradientWatch
 from spikeformers.train.result import EpochLog
 from spikeformers.train.seeding import random_states, restore_random_states
+from spikeformers.train.tables import read_table
 
 
 @dataclass(kw_only=True)
@@ -47,6 +48,7 @@ class TrainingState:
     position: int = 0  # updates done in the current epoch
     sums: Sums = field(default_factory=Sums)  # of the current epoch
     history: list[EpochLog] = field(default_factory=list)  # one per completed epoch
+    unreadable: list[str] = field(default_factory=list)  # training pictures that others stood in for, as they were met
 
     @property
     def best(self) -> EpochLog:
@@ -65,7 +67,10 @@ class TrainingState:
         self.gradients.reset()
 
     def capture(self) -> dict[str, Any]:
-        """Return everything that is needed to go on, the global random states included."""
+        """Return everything that is needed to go on, the global random states included, to be written to a file.
+
+        The tensors are those in use: the next update changes them.
+        """
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -77,10 +82,11 @@ class TrainingState:
             "position": self.position,
             "sums": vars(self.sums).copy(),
             "history": [epoch.to_dict() for epoch in self.history],
+            "unreadable": list(self.unreadable),
         }
 
     def restore(self, captured: dict[str, Any]) -> None:
-        """Go back to where `capture` was called."""
+        """Go on from what `capture` gave and a file kept."""
         self.model.load_state_dict(captured["model"])
         self.optimizer.load_state_dict(captured["optimizer"])
         if self.scaler.is_enabled():
@@ -90,5 +96,6 @@ class TrainingState:
         self.gradients.restore(captured["gradients"])
         self.step, self.position = captured["step"], captured["position"]
         self.sums = Sums(**captured["sums"])
-        self.history = [EpochLog.of(epoch) for epoch in captured["history"]]
+        self.history = [read_table(EpochLog, epoch, source="state") for epoch in captured["history"]]
+        self.unreadable = list(captured["unreadable"])
         restore_random_states(captured["random"])

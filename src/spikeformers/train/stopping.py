@@ -15,7 +15,7 @@ Requested = Callable[[], int | None]
 
 @contextmanager
 def stop_requests() -> Iterator[Requested]:
-    """Take note of Ctrl-C and of the system's request to end, instead of being torn out of an update.
+    """Take note of Ctrl-C and of the system's requests to end, instead of being torn out of an update.
 
     A second Ctrl-C interrupts at once. Outside the main thread, where Python delivers no signals, and where the caller
     has handlers of its own, nothing changes.
@@ -28,6 +28,8 @@ def stop_requests() -> Iterator[Requested]:
         received.append(number)
 
     ours: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    if hasattr(signal, "SIGHUP"):  # the terminal was closed
+        ours[signal.SIGHUP] = signal.SIG_DFL
     replaced: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
         replaced = {number: former for number, former in ours.items() if signal.getsignal(number) == former}

@@ -72,7 +72,7 @@ def update(
 def _accumulate(state: TrainingState, goal: Goal, batch: Batch, *, parts: int) -> tuple[float, int]:
     """Add the gradient of one batch; return its loss and its correct predictions."""
     device = next(state.model.parameters()).device
-    x, targets = batch.x.to(device, non_blocking=True), batch.targets.to(device, non_blocking=True)
+    x, targets = batch.x.to(device), batch.targets.to(device)
     loss, logits = goal(state.model, x, targets)
     value = float(loss.detach())
     if math.isfinite(value):
@@ -81,10 +81,13 @@ def _accumulate(state: TrainingState, goal: Goal, batch: Batch, *, parts: int) -
 
 
 def _gradient_norm(state: TrainingState, batches: Sequence[Batch]) -> float:
-    """Observe the gradients; one that is no number stops the run, except where the loss scaler expects some."""
+    """Observe the gradients; one that is no number stops the run.
+
+    A loss scaler above 1 leaves such an update out and tries a smaller scale: the scale may have been what made it.
+    """
     state.scaler.unscale_(state.optimizer)
     norm = state.gradients.observe()
-    if not math.isfinite(norm) and not state.scaler.is_enabled():
+    if not math.isfinite(norm) and state.scaler.get_scale() <= 1:
         raise Diverged(f"gradient's norm is {norm}", batches)
     return norm
 

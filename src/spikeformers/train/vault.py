@@ -6,13 +6,13 @@ import hashlib
 import json
 import re
 from pathlib import Path
-from typing import Any
-
-import safetensors.torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from spikeformers.errors import CheckpointError
 from spikeformers.files import atomic_write
+
+if TYPE_CHECKING:  # finding and listing runs must not import torch
+    from torch import Tensor
 
 _MAGIC = b"spikeformers state 1\n"
 _STRUCTURE = "structure"
@@ -39,6 +39,8 @@ def write_state(path: Path, content: dict[str, Any]) -> None:
     Raises:
         OSError: the file could not be written; one that was there is untouched.
     """
+    import safetensors.torch
+
     tensors: dict[str, Tensor] = {}
     structure = json.dumps(_taken_apart(content, tensors))
     payload = safetensors.torch.save(tensors, {_STRUCTURE: structure})
@@ -53,6 +55,8 @@ def read_state(path: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is damaged, or no state.
     """
+    import safetensors.torch
+
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -72,6 +76,8 @@ def read_state(path: Path) -> dict[str, Any]:
 
 def _taken_apart(value: Any, tensors: dict[str, Tensor]) -> Any:
     """The value as JSON; its tensors go to `tensors` and leave their name."""
+    from torch import Tensor
+
     if isinstance(value, Tensor):
         name = str(len(tensors))
         tensors[name] = value.detach().cpu().contiguous().clone()

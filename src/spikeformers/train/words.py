@@ -87,7 +87,7 @@ class OptimizerWords:
     lr_batch_size: int = 0  # batch size that lr is stated for, and scaled in proportion to; 0: lr is taken as it is
     weight_decay: float = 0.06
     betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 1e-8
+    eps: float = 0.0  # 0: the optimizer's own, 1e-8 of AdamW and 1e-6 of LAMB
     momentum: float = 0.9  # of SGD
     nesterov: bool = False  # of SGD
     trust_clip: bool = False  # LAMB: no trust ratio above 1
@@ -95,9 +95,9 @@ class OptimizerWords:
     clip_norm: float = 0.0  # longest gradient over all parameters together; 0: any length
 
     def __post_init__(self) -> None:
-        for word in ("lr", "eps", "layer_decay"):
+        for word in ("lr", "layer_decay"):
             require(getattr(self, word) > 0.0, word, getattr(self, word), "> 0")
-        for word in ("weight_decay", "lr_batch_size", "momentum", "clip_norm"):
+        for word in ("weight_decay", "lr_batch_size", "eps", "momentum", "clip_norm"):
             require(getattr(self, word) >= 0.0, word, getattr(self, word), ">= 0")
         require(all(0.0 <= beta < 1.0 for beta in self.betas), "betas", self.betas, "two numbers in [0, 1)")
         require(not self.nesterov or self.momentum > 0, "momentum", self.momentum, "> 0 for nesterov")
