@@ -12,7 +12,7 @@ from torch import nn
 from spikeformers.data import Dataset, normalise, read_all
 from spikeformers.errors import CheckpointError, ConfigError
 from spikeformers.models import save
-from spikeformers.train.assembly import goal_of, initial_state, intended_config, load_teacher
+from spikeformers.train.assembly import goal_of, initial_state, intended_config, load_teacher, with_true_name
 from spikeformers.train.lamb import Lamb
 from spikeformers.train.loop import fit
 from spikeformers.train.recipe import Recipe
@@ -94,6 +94,24 @@ def test_teachers_come_from_runs_checkpoints_and_functions(tmp_path: Path, recip
         load_teacher(DistillationWords(teacher="no.such.module:teacher"))
     with pytest.raises(CheckpointError, match="no run directory or checkpoint"):
         load_teacher(DistillationWords(teacher="runs/absent"))
+
+
+def test_a_teacher_must_fit_what_the_student_sees(tmp_path: Path, recipe: Recipe, digits: Dataset) -> None:
+    fit(recipe, out=tmp_path / "run", epochs=1)
+    taught = replace(recipe, distillation=DistillationWords(teacher=str(tmp_path / "run")))
+    assert goal_of(taught, "cpu", dataset=digits).teacher is not None
+    with pytest.raises(ConfigError, match=r"trained with other mean \(\[0\.3059\]\) than the student \(\[0\.0\]\)"):
+        goal_of(taught, "cpu", dataset=replace(digits, mean=(0.0,), std=(1.0,)))
+    with pytest.raises(ConfigError, match="trained with other classes"):
+        goal_of(taught, "cpu", dataset=replace(digits, classes=tuple("abcdefghij")))
+
+
+def test_a_recipe_that_starts_from_a_checkpoint_bears_its_name(tmp_path: Path, recipe: Recipe) -> None:
+    fit(recipe, out=tmp_path / "run", epochs=1)
+    other = replace(recipe.model, name="spikingformer_2_64.digits")
+    named = with_true_name(replace(recipe, model=other, init=str(tmp_path / "run")))
+    assert named.model.name == "spikformer_2_64.digits"
+    assert with_true_name(recipe) == recipe
 
 
 def test_a_teacher_is_frozen_and_needs_a_recipe_that_asks_for_one(recipe: Recipe) -> None:

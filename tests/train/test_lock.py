@@ -29,6 +29,12 @@ def test_a_second_run_of_the_process_is_refused(tmp_path: Path) -> None:
         with pytest.raises(TrainingError, match="Another run is writing to"):
             with locked(tmp_path / "." / ".lock"):
                 pass
+        # The refusal has not opened the door to others: a record lock ends when any handle of the file is closed.
+        code = "import sys; from pathlib import Path; from spikeformers.train.lock import locked\n"
+        code += "with locked(Path(sys.argv[1])): print('got in')"
+        other = subprocess.run([sys.executable, "-c", code, str(tmp_path / ".lock")], capture_output=True, text=True)
+        assert "got in" not in other.stdout
+        assert "Another run is writing to" in other.stderr
     with locked(tmp_path / ".lock"):
         pass
 

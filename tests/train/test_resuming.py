@@ -14,11 +14,12 @@ import torch
 from torch import nn
 
 from spikeformers.data import Dataset, Images
+from spikeformers.errors import ConfigError
 from spikeformers.train.errors import TrainingError
 from spikeformers.train.loop import fit
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import EpochDone, Event, Note, RunStarted, StepDone
-from spikeformers.train.vault import state_files
+from spikeformers.train.vault import read_state, state_files, write_state
 from spikeformers.train.words import AugmentWords, DistillationWords
 
 pytestmark = pytest.mark.usefixtures("digits")
@@ -136,6 +137,7 @@ def test_a_damaged_newest_state_falls_back_to_the_one_before_and_says_so(
     notes = [event.text for event in seen if isinstance(event, Note)]
     assert len(notes) == 1
     assert "state-0000000012.bin is" in notes[0]
+    assert (run / "state-0000000012.bin.damaged").exists()
     assert next(event.resumed for event in seen if isinstance(event, RunStarted)) == (
         "The unfinished run goes on in epoch 2, after step 1 of 9."
     )
@@ -243,3 +245,89 @@ def test_workers_change_nothing(workers: int, tmp_path: Path, rich: Recipe) -> N
     fit(rich, out=tmp_path / "alone", workers=0)
     fit(rich, out=tmp_path / "helped", workers=workers)
     assert content(tmp_path / "helped") == content(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("how", ["stopped", "save_every"])
+def test_a_run_that_is_to_be_replaced_is_untouched_until_the_first_epoch(
+    how: str, tmp_path: Path, recipe: Recipe
+) -> None:
+    fit(recipe, out=tmp_path, epochs=1)
+    before = content(tmp_path)
+    act = throw if how == "save_every" else lambda: signal.raise_signal(signal.SIGINT)
+    notes: list[Event] = []
+
+    def watch(event: Event) -> None:
+        notes.append(event)
+        at(1, 4, act)(event)
+
+    with pytest.raises((KeyboardInterrupt, Stopped)):
+        fit(recipe, out=tmp_path, seed=1, overwrite=True, save_every=1 if how == "save_every" else 0, watch=watch)
+    assert content(tmp_path) == before
+    if how == "stopped":
+        assert "Nothing of this run is saved yet" in next(event.text for event in notes if isinstance(event, Note))
+
+
+def test_a_run_that_replaced_another_goes_on_without_overwrite(tmp_path: Path, recipe: Recipe) -> None:
+    fit(recipe, out=tmp_path / "whole", seed=1)
+    fit(recipe, out=tmp_path / "run", epochs=1)
+    notes: list[Event] = []
+
+    def watch(event: Event) -> None:
+        notes.append(event)
+        at(2, 2, lambda: signal.raise_signal(signal.SIGINT))(event)
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, out=tmp_path / "run", seed=1, overwrite=True, watch=watch)
+    text = next(event.text for event in notes if isinstance(event, Note))
+    assert "The same command without --overwrite goes on" in text
+    fit(recipe, out=tmp_path / "run", seed=1)
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+
+
+def test_what_is_missing_beside_the_last_state_is_made_again(tmp_path: Path, recipe: Recipe) -> None:
+    fit(recipe, out=tmp_path)
+    before = content(tmp_path)
+    for name in ("result.json", "last.safetensors", "log.jsonl"):
+        (tmp_path / name).unlink()
+    fit(recipe, out=tmp_path)
+    assert content(tmp_path) == before
+
+
+def test_a_lost_best_checkpoint_is_said_and_ends_nothing(tmp_path: Path, rich: Recipe) -> None:
+    with pytest.raises(Stopped):
+        fit(rich, out=tmp_path, watch=at(2, 3, throw))
+    (tmp_path / "best.safetensors").unlink()
+    seen: list[Event] = []
+    result = fit(rich, out=tmp_path, watch=seen.append)
+    assert any("best.safetensors is missing" in event.text for event in seen if isinstance(event, Note))
+    if result.best_epoch == 1:
+        assert result.best_test_accuracy is None
+    assert json.loads((tmp_path / "result.json").read_text())["best_test_accuracy"] == result.best_test_accuracy
+
+
+@pytest.mark.parametrize("damage", ["damaged", "missing"])
+def test_times_decide_nothing(damage: str, tmp_path: Path, recipe: Recipe) -> None:
+    fit(recipe, out=tmp_path / "whole")
+    with pytest.raises(Stopped):
+        fit(recipe, out=tmp_path / "run", watch=at(2, 3, throw))
+    times = tmp_path / "run" / "times.jsonl"
+    times.write_text("xx{") if damage == "damaged" else times.unlink()
+    fit(recipe, out=tmp_path / "run")
+    assert content(tmp_path / "run") == content(tmp_path / "whole")
+    assert [json.loads(line)["epoch"] for line in times.read_text().splitlines()] == [2]
+
+
+def test_a_state_of_another_version_is_refused(tmp_path: Path, recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Stopped):
+        fit(recipe, out=tmp_path, watch=at(2, 3, throw))
+    (newest,) = state_files(tmp_path)
+    state = read_state(newest)
+    del state["moving"]["sums"]
+    write_state(newest, state)
+    with pytest.raises(TrainingError, match=r"this version of spikeformers cannot go on with .*--overwrite"):
+        fit(recipe, out=tmp_path)
+
+
+def test_a_negative_interval_is_refused(tmp_path: Path, recipe: Recipe) -> None:
+    with pytest.raises(ConfigError, match="save_every is -1"):
+        fit(recipe, out=tmp_path, save_every=-1)
