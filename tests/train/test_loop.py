@@ -14,8 +14,8 @@ import safetensors.torch
 import torch
 
 from spikeformers import models
-from spikeformers.data import Dataset, normalise
-from spikeformers.errors import CheckpointError, ConfigError, SpikeformersError, UnknownNameError
+from spikeformers.data import Dataset, Images, Pictures, normalise
+from spikeformers.errors import CheckpointError, ConfigError, DataError, SpikeformersError, UnknownNameError
 from spikeformers.train import goal, loop
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.errors import TrainingError
@@ -24,7 +24,7 @@ from spikeformers.train.feed import training_batches
 from spikeformers.train.loop import fit
 from spikeformers.train.reading import read_lines
 from spikeformers.train.recipe import Recipe, load_recipe
-from spikeformers.train.result import EpochDone, EpochLog, Event, RunFinished, RunStarted, StepDone
+from spikeformers.train.result import EpochDone, EpochLog, Event, Note, RunFinished, RunStarted, StepDone
 from spikeformers.train.run import load_run
 from spikeformers.train.state import TrainingState
 
@@ -254,6 +254,43 @@ def test_a_recipe_that_cannot_work_is_refused_before_anything_is_written(tmp_pat
     with pytest.raises(ConfigError, match="epochs"):
         fit(recipe, out=out, epochs=0)
     assert not out.exists()
+
+
+class Holed(Images):
+    """Images of which the first few cannot be read; the last of the batch stands in for them."""
+
+    broken = 2
+
+    def read(self, indices: torch.Tensor, generator: torch.Generator | None = None) -> Pictures:
+        names = tuple(f"picture {int(index)}: cut short" for index in indices if index < self.broken)
+        stand_ins = indices < self.broken
+        return replace(super().read(torch.where(stand_ins, 5, indices)), unreadable=names, stand_ins=stand_ins)
+
+
+def test_unreadable_pictures_are_named_once_and_training_goes_on(
+    tmp_path: Path, recipe: Recipe, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, test = (Holed(part.images, part.labels) for part in (digits.train, digits.test))
+    holed = replace(digits, train=train, test=test)
+    monkeypatch.setattr("spikeformers.train.feed.load_dataset", lambda *args, **words: holed)
+    monkeypatch.setattr(Holed, "broken", 1)
+    events: list[Event] = []
+    fit(recipe, out=tmp_path, watch=events.append)
+    texts = [event.text for event in events if isinstance(event, Note)]
+    assert texts == [
+        "Left out, because it cannot be read: picture 0: cut short",
+        "Not evaluated, because it cannot be read: picture 0: cut short",
+    ]
+
+
+def test_too_many_unreadable_pictures_end_the_run(
+    tmp_path: Path, recipe: Recipe, digits: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holed = replace(digits, train=Holed(digits.train.images, digits.train.labels))
+    monkeypatch.setattr("spikeformers.train.feed.load_dataset", lambda *args, **words: holed)
+    monkeypatch.setattr(Holed, "broken", 4)  # of 320: more than 1 %
+    with pytest.raises(DataError, match=r"4 of 320 pictures cannot be read; at most 1 %.*picture"):
+        fit(recipe, out=tmp_path)
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -107,6 +107,7 @@ class _Run:
     requested: Requested
     clock: Clock = field(default_factory=Clock)
     overwrote: bool = False
+    not_evaluated: set[str] = field(default_factory=set)  # pictures of the eval part that the user was told of
 
     def go(self) -> RunResult:
         plan, state, self.overwrote = self.plan, self.state, self.plan.replaces
@@ -210,6 +211,10 @@ class _Run:
         with state.averaged():
             held_out = self._evaluate(plan.held_out)
             signs = vital_signs(state.model, plan.held_out, mean=plan.dataset.mean, std=plan.dataset.std)
+        for name in held_out.unreadable:
+            if name not in self.not_evaluated:
+                self.not_evaluated.add(name)
+                plan.watch(Note(text=f"Not evaluated, because it cannot be read: {name}"))
         if not math.isfinite(held_out.loss):
             raise TrainingError(
                 f"The loss is {held_out.loss} on the {plan.eval_part} images after epoch {epoch}: training diverged. "
