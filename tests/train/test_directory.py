@@ -108,7 +108,7 @@ def test_the_newest_state_of_the_same_recipe_is_found(tmp_path: Path, recipe: Re
         directory.write_state(step, {"step": step})
     found = directory.unfinished(recipe)
     assert found is not None
-    assert (found.state, found.damaged) == ({"step": 20}, ())
+    assert (found.state, found.damaged) == ({"step": 20}, {})
     with pytest.raises(TrainingError, match=r"another recipe \(seed: 0 there, 1 now\).*--overwrite"):
         directory.unfinished(replace(recipe, seed=1))
 
