@@ -1,4 +1,4 @@
-"""Make src/spikeformers/data/digits.npz: the optical digits that ship inside the package.
+"""Make src/spikeformers/data/sets/digits.npz: the optical digits that ship inside the package.
 
 Needs scikit-learn, which the project itself does not depend on:
 
@@ -20,7 +20,7 @@ import numpy as np
 
 from spikeformers.files import atomic_write
 
-TARGET = Path(__file__).parent.parent / "src" / "spikeformers" / "data" / "digits.npz"
+TARGET = Path(__file__).parent.parent / "src" / "spikeformers" / "data" / "sets" / "digits.npz"
 HELD_OUT, SEED = 360, 0
 
 

@@ -77,7 +77,7 @@ def folders(tmp_path):
 
 @pytest.mark.parametrize("batch_size", [1, 50])
 def test_unreadable_pictures_are_named_and_not_counted(spikeformers, trained, folders, batch_size, monkeypatch):
-    monkeypatch.setattr("spikeformers.data.parts.BUDGET", 0)  # decoded as they are read
+    monkeypatch.setattr("spikeformers.data.pictures.opening.BUDGET", 0)  # decoded as they are read
     damaged = next((folders / "test" / "3").iterdir())
     words = ("eval", trained, "--dataset", "image_folder", "--data-dir", folders, "--batch-size", batch_size)
     damaged.write_bytes(b"no picture")

@@ -7,15 +7,15 @@
 
 from spikeformers.data import augment
 from spikeformers.data.batches import Batch, Batches, Prepare
-from spikeformers.data.class_folders import is_image_folder
 from spikeformers.data.dataset import Dataset
-from spikeformers.data.framed import FramedPictures
-from spikeformers.data.framing import Framing
-from spikeformers.data.galleries import Archive, FolderGallery, Gallery, ZipGallery
-from spikeformers.data.idx import read_idx
-from spikeformers.data.image_files import load_images
+from spikeformers.data.formats.idx import read_idx
 from spikeformers.data.normalise import Normalised, normalise
-from spikeformers.data.picture_set import PictureSet
+from spikeformers.data.pictures.class_folders import is_image_folder
+from spikeformers.data.pictures.framed import FramedPictures
+from spikeformers.data.pictures.framing import Framing
+from spikeformers.data.pictures.galleries import Archive, FolderGallery, Gallery, ZipGallery
+from spikeformers.data.pictures.image_files import load_images
+from spikeformers.data.pictures.picture_set import PictureSet
 from spikeformers.data.registry import Loader, dataset_names, lies_in_folders, load_dataset, register_dataset
 from spikeformers.data.sources import (
     Images,

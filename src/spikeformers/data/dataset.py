@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spikeformers.data.framed import at_evaluation
-from spikeformers.data.framing import Framing
-from spikeformers.data.galleries import ArrayGallery
-from spikeformers.data.parts import open_part
+from spikeformers.data.pictures.framed import at_evaluation
+from spikeformers.data.pictures.framing import Framing
+from spikeformers.data.pictures.galleries import ArrayGallery
+from spikeformers.data.pictures.opening import open_part
+from spikeformers.data.pictures.statistics import channel_statistics
 from spikeformers.data.sources import Images, Source, Subset, names_of, shape_of
 from spikeformers.data.splits import hold_out
-from spikeformers.data.statistics import channel_statistics
 from spikeformers.data.watch import Watch
 from spikeformers.errors import DataError
 

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from spikeformers.data.cifar import load_cifar10, load_cifar100
 from spikeformers.data.dataset import Dataset
-from spikeformers.data.digits import load_digits
-from spikeformers.data.framing import Framing
-from spikeformers.data.image_folder import load_cifar10_jpeg, load_image_folder, load_imagenet
-from spikeformers.data.mnist import load_fashion_mnist, load_mnist
-from spikeformers.data.picture_set import PictureSet
+from spikeformers.data.pictures.framing import Framing
+from spikeformers.data.pictures.picture_set import PictureSet
+from spikeformers.data.sets.cifar import load_cifar10, load_cifar100
+from spikeformers.data.sets.digits import load_digits
+from spikeformers.data.sets.image_folder import load_cifar10_jpeg, load_image_folder, load_imagenet
+from spikeformers.data.sets.mnist import load_fashion_mnist, load_mnist
 from spikeformers.data.watch import Watch
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 

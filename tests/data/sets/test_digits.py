@@ -13,8 +13,8 @@ from spikeformers.data import load_dataset
 from spikeformers.errors import DataError
 
 SHA256 = "01d29cf41e60bbc71c9217a86f7f8cad62cdbfbebdde78a314e7f850174819ec"
-FILE = files("spikeformers.data") / "digits.npz"
-SCRIPT = Path(__file__).parents[2] / "scripts" / "make_digits.py"
+FILE = files("spikeformers.data.sets") / "digits.npz"
+SCRIPT = Path(__file__).parents[3] / "scripts" / "make_digits.py"
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from spikeformers.data import FolderGallery, FramedPictures, Framing, Images
-from spikeformers.data.statistics import channel_statistics
+from spikeformers.data.pictures.statistics import channel_statistics
 from spikeformers.errors import DataError
 
 

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from spikeformers.data.framing import Framing
-from spikeformers.data.galleries import Gallery
+from spikeformers.data.pictures.framing import Framing
+from spikeformers.data.pictures.galleries import Gallery
 from spikeformers.data.sources import Pictures, Source, Subset
 from spikeformers.errors import DataError
 

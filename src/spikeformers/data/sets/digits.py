@@ -36,7 +36,7 @@ def load_digits(data_dir: Path | None = None) -> Dataset:
             f"The data set 'digits' is part of the package and reads no directory, but {data_dir} was given. "
             "Leave the directory out, or name the data set that lies in it."
         )
-    with files("spikeformers.data").joinpath("digits.npz").open("rb") as file, np.load(file) as stored:
+    with files("spikeformers.data.sets").joinpath("digits.npz").open("rb") as file, np.load(file) as stored:
         grey, labels, test = stored["images"], stored["labels"], stored["test"]
     images = torch.from_numpy(np.rint(grey * (255 / FULL_INTENSITY)).astype(np.uint8)).unsqueeze(1)
     labels = torch.from_numpy(labels.astype(np.int64))

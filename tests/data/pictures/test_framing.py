@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from spikeformers.data import Framing
-from spikeformers.data.framing import random_box
+from spikeformers.data.pictures.framing import random_box
 from spikeformers.errors import ConfigError
 from tests.oracles import library
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from PIL import Image
 
 from spikeformers.data.dataset import Dataset
-from spikeformers.data.framed import at_evaluation
-from spikeformers.data.framing import Framing
-from spikeformers.data.galleries import Gallery
-from spikeformers.data.parts import open_part
+from spikeformers.data.pictures.framed import at_evaluation
+from spikeformers.data.pictures.framing import Framing
+from spikeformers.data.pictures.galleries import Gallery
+from spikeformers.data.pictures.opening import open_part
+from spikeformers.data.pictures.statistics import channel_statistics
 from spikeformers.data.sources import Source, evenly_spaced
-from spikeformers.data.statistics import channel_statistics
 from spikeformers.data.watch import Watch
 from spikeformers.errors import DataError
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from spikeformers.data.archives import read_files
-from spikeformers.data.cifar_forms import read_binary, read_listed_names, read_pickled, read_pickled_names
 from spikeformers.data.dataset import Dataset, check_labels
+from spikeformers.data.formats.archives import read_files
+from spikeformers.data.formats.cifar_forms import read_binary, read_listed_names, read_pickled, read_pickled_names
 from spikeformers.data.sources import Images
 from spikeformers.errors import DataError
 
@@ -47,14 +47,14 @@ class _Form:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Source:
+class _Release:
     name: str
     title: str
     classes: int
     forms: tuple[_Form, ...]
 
 
-CIFAR10 = _Source(
+CIFAR10 = _Release(
     name="cifar10",
     title="CIFAR-10",
     classes=10,
@@ -80,7 +80,7 @@ CIFAR10 = _Source(
     ),
 )
 
-CIFAR100 = _Source(
+CIFAR100 = _Release(
     name="cifar100",
     title="CIFAR-100",
     classes=100,
@@ -125,20 +125,20 @@ def load_cifar100(data_dir: Path | None = None) -> Dataset:
     return _load(CIFAR100, data_dir)
 
 
-def _load(source: _Source, data_dir: Path | None) -> Dataset:
-    form, place = _find(source, data_dir)
+def _load(release: _Release, data_dir: Path | None) -> Dataset:
+    form, place = _find(release, data_dir)
     files = read_files(place, (*form.train, form.test, form.names))
     classes = form.read_names(files[form.names], str(place / form.names))
-    if len(classes) != source.classes:
+    if len(classes) != release.classes:
         raise DataError(
-            f"{place / form.names}: names {len(classes)} classes; {source.title} has {source.classes}. "
+            f"{place / form.names}: names {len(classes)} classes; {release.title} has {release.classes}. "
             "Fetch the whole set again."
         )
     return Dataset(
-        name=source.name,
-        title=source.title,
-        train=_read_part(form, files, form.train, place, source.classes),
-        test=_read_part(form, files, (form.test,), place, source.classes),
+        name=release.name,
+        title=release.title,
+        train=_read_part(form, files, form.train, place, release.classes),
+        test=_read_part(form, files, (form.test,), place, release.classes),
         classes=classes,
         mean=MEAN,
         std=STD,
@@ -147,22 +147,22 @@ def _load(source: _Source, data_dir: Path | None) -> Dataset:
     )
 
 
-def _find(source: _Source, data_dir: Path | None) -> tuple[_Form, Path]:
+def _find(release: _Release, data_dir: Path | None) -> tuple[_Form, Path]:
     """Find the folder, or else the archive, of any of the set's forms."""
-    archives = " or ".join(form.archive for form in source.forms)
+    archives = " or ".join(form.archive for form in release.forms)
     way_out = f"Fetch {archives} from {HOME} and name the directory it lies in, unpacked or not."
     if data_dir is None:
-        raise DataError(f"No directory was given for {source.title}. {way_out}")
-    for form in source.forms:
+        raise DataError(f"No directory was given for {release.title}. {way_out}")
+    for form in release.forms:
         for folder in (data_dir / form.folder, data_dir):
             if any((folder / name).is_file() for name in (*form.train, form.test)):
                 return form, folder
-    for form in source.forms:
+    for form in release.forms:
         for archive in (data_dir / form.archive, data_dir):
             if archive.name == form.archive and archive.is_file():
                 return form, archive
     found = "no file of it was found there" if data_dir.exists() else "there is no such directory"
-    raise DataError(f"{data_dir}: {source.title} was looked for, but {found}. {way_out}")
+    raise DataError(f"{data_dir}: {release.title} was looked for, but {found}. {way_out}")
 
 
 def _read_part(form: _Form, files: dict[str, bytes], names: tuple[str, ...], place: Path, classes: int) -> Images:

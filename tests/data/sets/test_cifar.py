@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeformers.data import Dataset, load_dataset
-from spikeformers.data.cifar_forms import read_binary, read_pickled
+from spikeformers.data.formats.cifar_forms import read_binary, read_pickled
 from spikeformers.errors import DataError
-from tests.data.python2 import python2_pickle
+from tests.data.formats.python2 import python2_pickle
 
 CLASSES10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 CLASSES100 = [f"class_{number}" for number in range(100)]

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 
 from spikeformers.data import Batches, FramedPictures, Framing, Images, Normalised, Subset
-from spikeformers.data import framed as framed_module
-from spikeformers.data.framed import at_evaluation, decode_all
-from spikeformers.data.galleries import FolderGallery
+from spikeformers.data.pictures import framed as framed_module
+from spikeformers.data.pictures.framed import at_evaluation, decode_all
+from spikeformers.data.pictures.galleries import FolderGallery
 from spikeformers.errors import DataError
-from tests.data.pictures import picture
+from tests.data.pictures.drawn import picture
 
 Save = Callable[..., Path]
 PLAIN = Framing(image_size=(6, 8), channels=3)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from spikeformers.data.decoding import MODES, to_pixels
+from spikeformers.data.pictures.decoding import MODES, to_pixels
 from spikeformers.errors import ConfigError, suggest
 
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}

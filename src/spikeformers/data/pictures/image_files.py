@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from spikeformers.data.decoding import MODES, decode, naming
-from spikeformers.data.framing import Framing
+from spikeformers.data.pictures.decoding import MODES, decode, naming
+from spikeformers.data.pictures.framing import Framing
 from spikeformers.errors import DataError
 
 

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from spikeformers.data import FramedPictures, Framing, Images, Watch, load_dataset, names_of, shape_of
-from spikeformers.data.cifar import CIFAR10_CLASSES
+from spikeformers.data.sets.cifar import CIFAR10_CLASSES
 from spikeformers.errors import DataError
-from tests.data.pictures import picture
+from tests.data.pictures.drawn import picture
 
 Save = Callable[..., Path]
 PETS = [f"{part}/{name}/{index}.png" for part in ("train", "test") for name in ("cat", "dog") for index in range(10)]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spikeformers.data.cifar import CIFAR10_CLASSES, CITATION, MEAN, STD
-from spikeformers.data.class_folders import open_class_folders
-from spikeformers.data.picture_set import PictureSet
+from spikeformers.data.pictures.class_folders import open_class_folders
+from spikeformers.data.pictures.picture_set import PictureSet
+from spikeformers.data.sets.cifar import CIFAR10_CLASSES, CITATION, MEAN, STD
 from spikeformers.errors import DataError
 
 CIFAR10_JPEG_ZIP = "cifar10_jpeg.zip"

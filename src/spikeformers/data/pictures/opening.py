@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from spikeformers.data import cache
-from spikeformers.data.cache import Decoded
-from spikeformers.data.framed import FramedPictures, Span, decode_all
-from spikeformers.data.framing import Framing
-from spikeformers.data.galleries import Gallery
+from spikeformers.data.pictures import cache
+from spikeformers.data.pictures.cache import Decoded
+from spikeformers.data.pictures.framed import FramedPictures, Span, decode_all
+from spikeformers.data.pictures.framing import Framing
+from spikeformers.data.pictures.galleries import Gallery
 from spikeformers.data.sources import Images, Source
 from spikeformers.data.unreadable import refuse_many
 from spikeformers.data.watch import Watch

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeformers.data.plain_pickle import read_plain_pickle
+from spikeformers.data.formats.plain_pickle import read_plain_pickle
 from spikeformers.errors import DataError
-from tests.data.python2 import python2_pickle
+from tests.data.formats.python2 import python2_pickle
 
 ARRAY = np.arange(12, dtype=np.uint8).reshape(3, 4)
 PYTHON2 = python2_pickle(ARRAY, [7, 0, 255])

@@ -15,7 +15,7 @@ from zipfile import ZipFile
 from PIL import Image
 from torch import Tensor
 
-from spikeformers.data.decoding import decode, naming
+from spikeformers.data.pictures.decoding import decode, naming
 from spikeformers.data.sources import Images
 
 

@@ -21,8 +21,8 @@ import PIL
 import torch
 from torch import Tensor
 
-from spikeformers.data.framed import Span
-from spikeformers.data.framing import Framing
+from spikeformers.data.pictures.framed import Span
+from spikeformers.data.pictures.framing import Framing
 from spikeformers.files import atomic_write
 
 VARIABLE = "SPIKEFORMERS_CACHE"

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from zipfile import BadZipFile
 
-from spikeformers.data.galleries import Archive, FolderGallery, Gallery, ZipGallery
-from spikeformers.data.layout import EXPECTED, Layout, Part, arrange, is_picture
+from spikeformers.data.pictures.galleries import Archive, FolderGallery, Gallery, ZipGallery
+from spikeformers.data.pictures.layout import EXPECTED, Layout, Part, arrange, is_picture
 from spikeformers.errors import DataError
 
 CHEAP = 10_000  # entries `is_image_folder` looks at before it gives up

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from spikeformers.data import FramedPictures, Framing, Images, Watch, cache, parts
-from spikeformers.data.galleries import FolderGallery
-from spikeformers.data.parts import open_part
+from spikeformers.data import FramedPictures, Framing, Images, Watch
+from spikeformers.data.pictures import cache, opening
+from spikeformers.data.pictures.galleries import FolderGallery
+from spikeformers.data.pictures.opening import open_part
 from spikeformers.errors import DataError
 
 Save = Callable[..., Path]
@@ -147,7 +148,7 @@ def test_what_cannot_be_kept_is_decoded_when_read(
     gallery: FolderGallery, own_cache: Path, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
     framing = Framing(image_size=(6, 8), channels=3, scale=(0.5, 1)) if why == "random crops" else FRAMING
-    monkeypatch.setattr(parts, "BUDGET", COUNT * 3 * 6 * 8 - (why == "too large"))
+    monkeypatch.setattr(opening, "BUDGET", COUNT * 3 * 6 * 8 - (why == "too large"))
     source, _ = open_part(gallery, framing, "pets", Watch())
     assert isinstance(source, FramedPictures)
     assert not own_cache.exists()

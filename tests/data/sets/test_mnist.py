@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from spikeformers.data import Dataset, load_dataset, mnist
+from spikeformers.data import Dataset, load_dataset
+from spikeformers.data.sets import mnist
 from spikeformers.errors import DataError
 
 Write = Callable[..., Path]

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 from spikeformers.data import Images
-from spikeformers.data.class_folders import is_image_folder, open_class_folders
-from spikeformers.data.galleries import ArrayGallery, Gallery
+from spikeformers.data.pictures.class_folders import is_image_folder, open_class_folders
+from spikeformers.data.pictures.galleries import ArrayGallery, Gallery
 from spikeformers.errors import DataError
-from tests.data.pictures import picture
+from tests.data.pictures.drawn import picture
 
 Save = Callable[..., Path]
 PATHS = [f"{part}/{name}/{index}.png" for part in ("train", "test") for name in ("cat", "dog") for index in range(3)]

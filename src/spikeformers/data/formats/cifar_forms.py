@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from spikeformers.data.plain_pickle import read_plain_pickle
+from spikeformers.data.formats.plain_pickle import read_plain_pickle
 from spikeformers.data.sources import Images
 from spikeformers.errors import DataError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from spikeformers.data.dataset import Dataset, check_labels
-from spikeformers.data.idx import read_idx
+from spikeformers.data.formats.idx import read_idx
 from spikeformers.data.sources import Images
 from spikeformers.errors import DataError
 
@@ -19,7 +19,7 @@ TEST = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Source:
+class _Release:
     """What distinguishes one of the two sets."""
 
     name: str
@@ -35,7 +35,7 @@ class _Source:
     citation: str
 
 
-FASHION_MNIST = _Source(
+FASHION_MNIST = _Release(
     name="fashion_mnist",
     title="Fashion-MNIST",
     folders=("fashion-mnist", "fashion_mnist", "FashionMNIST"),
@@ -62,7 +62,7 @@ FASHION_MNIST = _Source(
     "Learning Algorithms. arXiv:1708.07747, 2017.",
 )
 
-MNIST = _Source(
+MNIST = _Release(
     name="mnist",
     title="MNIST",
     folders=("mnist", "MNIST"),
@@ -102,42 +102,42 @@ def load_mnist(data_dir: Path | None = None) -> Dataset:
     return _load(MNIST, data_dir)
 
 
-def _load(source: _Source, data_dir: Path | None) -> Dataset:
-    folder = _folder(source, data_dir)
-    train, test = (_read_part(source, folder, names) for names in (TRAIN, TEST))
-    _refuse_other_sets(source, folder, train)
+def _load(release: _Release, data_dir: Path | None) -> Dataset:
+    folder = _folder(release, data_dir)
+    train, test = (_read_part(release, folder, names) for names in (TRAIN, TEST))
+    _refuse_other_sets(release, folder, train)
     return Dataset(
-        name=source.name,
-        title=source.title,
+        name=release.name,
+        title=release.title,
         train=train,
         test=test,
-        classes=source.classes,
-        mean=(source.mean,),
-        std=(source.std,),
-        licence=source.licence,
-        citation=source.citation,
+        classes=release.classes,
+        mean=(release.mean,),
+        std=(release.std,),
+        licence=release.licence,
+        citation=release.citation,
     )
 
 
-def _folder(source: _Source, data_dir: Path | None) -> Path:
+def _folder(release: _Release, data_dir: Path | None) -> Path:
     """Find the first folder that holds any of the four files."""
-    root = data_dir or source.installed
+    root = data_dir or release.installed
     if root is None:
-        raise DataError(f"No directory was given for {source.title}. {source.way_out}")
+        raise DataError(f"No directory was given for {release.title}. {release.way_out}")
     if not root.is_dir():
-        raise DataError(f"{root}: no such directory; {source.title} was looked for there. {source.way_out}")
-    for folder in _candidates(source, root):
+        raise DataError(f"{root}: no such directory; {release.title} was looked for there. {release.way_out}")
+    for folder in _candidates(release, root):
         if any(_find(folder, name) for name in TRAIN + TEST):
             return folder
     raise DataError(
-        f"{root}: holds none of the four files of {source.title} ({', '.join(TRAIN + TEST)}), nor do its "
-        f"sub-folders {', '.join((*source.folders, 'raw'))}. {source.way_out}"
+        f"{root}: holds none of the four files of {release.title} ({', '.join(TRAIN + TEST)}), nor do its "
+        f"sub-folders {', '.join((*release.folders, 'raw'))}. {release.way_out}"
     )
 
 
-def _candidates(source: _Source, root: Path) -> Iterator[Path]:
+def _candidates(release: _Release, root: Path) -> Iterator[Path]:
     # Folders of the set's name come first: the files beside them may be the other set's.
-    for base in (*(root / name for name in source.folders), root):
+    for base in (*(root / name for name in release.folders), root):
         yield from (base, base / "raw")
     yield from (root / "package" / "data", root / "data")  # an unpacked npm package, from outside or inside
 
@@ -146,20 +146,20 @@ def _find(folder: Path, name: str) -> Path | None:
     return next((path for path in (folder / name, folder / f"{name}.gz") if path.is_file()), None)
 
 
-def _read_part(source: _Source, folder: Path, names: tuple[str, str]) -> Images:
+def _read_part(release: _Release, folder: Path, names: tuple[str, str]) -> Images:
     """Read the images and labels of one part, `[N, 1, H, W]` and `[N]`."""
     paths = [_find(folder, name) for name in names]
     image_path, label_path = paths
     if image_path is None or label_path is None:
         missing = ", ".join(name for name, path in zip(names, paths, strict=True) if path is None)
-        raise DataError(f"{folder}: {missing} is missing from {source.title}'s four files. {source.way_out}")
+        raise DataError(f"{folder}: {missing} is missing from {release.title}'s four files. {release.way_out}")
     images, labels = _read_tensor(image_path, rank=3), _read_tensor(label_path, rank=1).long()
     if len(images) != len(labels):
         raise DataError(
             f"{image_path} holds {len(images)} images but {label_path} {len(labels)} labels: the files do not "
             "belong together. Fetch both again from one source."
         )
-    check_labels(labels, len(source.classes), str(label_path))
+    check_labels(labels, len(release.classes), str(label_path))
     return Images(images.unsqueeze(1), labels)
 
 
@@ -173,11 +173,11 @@ def _read_tensor(path: Path, rank: int) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def _refuse_other_sets(source: _Source, folder: Path, train: Images) -> None:
+def _refuse_other_sets(release: _Release, folder: Path, train: Images) -> None:
     found = zlib.crc32(train.labels.to(torch.uint8).numpy().tobytes())
     for other in (FASHION_MNIST, MNIST):
-        if other is not source and found == other.train_labels_crc32:
+        if other is not release and found == other.train_labels_crc32:
             raise DataError(
-                f"{folder}: these files are {other.title}, not {source.title} (both sets name their files "
-                f"alike). Ask for '{other.name}', or name the directory of {source.title}."
+                f"{folder}: these files are {other.title}, not {release.title} (both sets name their files "
+                f"alike). Ask for '{other.name}', or name the directory of {release.title}."
             )

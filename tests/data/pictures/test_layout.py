@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spikeformers.data.layout import Layout, Part, arrange, is_picture
+from spikeformers.data.pictures.layout import Layout, Part, arrange, is_picture
 from spikeformers.errors import DataError
 
 PIECES = st.sampled_from(["train", "test", "val", "cat", "dog", "a.png", "b.JPG", "c.txt", ".d.png", "__MACOSX"])

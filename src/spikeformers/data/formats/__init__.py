@@ -1,0 +1,1 @@
+"""Byte formats that data sets come in: read, checked, and never executed."""

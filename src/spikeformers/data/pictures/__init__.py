@@ -1,0 +1,1 @@
+"""Picture files: found in class folders and archives, decoded, framed, and kept once decoded."""
