@@ -267,6 +267,15 @@ def test_a_run_that_is_to_be_replaced_is_untouched_until_the_first_epoch(
         assert "Nothing of this run is saved yet" in next(event.text for event in notes if isinstance(event, Note))
 
 
+def test_overwrite_without_anything_to_replace_saves_what_is_stopped(tmp_path: Path, recipe: Recipe) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        fit(recipe, out=tmp_path, overwrite=True, watch=at(1, 4, lambda: signal.raise_signal(signal.SIGINT)))
+    seen: list[Event] = []
+    fit(recipe, out=tmp_path, watch=seen.append)
+    steps = [event.step for event in seen if isinstance(event, StepDone)]
+    assert steps[0] == 5
+
+
 def test_a_run_that_replaced_another_goes_on_without_overwrite(tmp_path: Path, recipe: Recipe) -> None:
     fit(recipe, out=tmp_path / "whole", seed=1)
     fit(recipe, out=tmp_path / "run", epochs=1)

@@ -73,6 +73,11 @@ class RunDirectory:
         """Where a run that diverged leaves the batch and the weights that show it."""
         return self.path / "diverged"
 
+    @property
+    def occupied(self) -> bool:
+        """Whether it holds any file of a run."""
+        return any(file.exists() for file in self._files())
+
     def state(self, step: int) -> Path:
         """Everything that is needed to go on after `step` updates."""
         return state_file(self.path, step)

@@ -6,7 +6,7 @@ import math
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -110,7 +110,10 @@ class _Run:
     not_evaluated: set[str] = field(default_factory=set)  # pictures of the eval part that the user was told of
 
     def go(self) -> RunResult:
-        plan, state, self.overwrote = self.plan, self.state, self.plan.replaces
+        self.overwrote = self.plan.replaces
+        if self.plan.replaces and not self.plan.directory.occupied:
+            self.plan = replace(self.plan, replaces=False)
+        plan, state = self.plan, self.state
         found = None if plan.replaces else plan.directory.unfinished(plan.recipe)
         if found is not None:
             self.clock = pick_up(plan, state, found)
