@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import library as operators
 
 WAY_OUT = "pip install -e '.[dev]' -c constraints.txt"
 
@@ -27,7 +28,7 @@ def _torchvision_operators() -> Iterator[None]:
     if torch._C._jit_get_schemas_for_operator("torchvision::nms"):
         yield
         return
-    with torch.library._scoped_library("torchvision", "FRAGMENT") as declared:
+    with operators._scoped_library("torchvision", "FRAGMENT") as declared:
         for operator in ("nms", "qnms"):
             declared.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         yield

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError
-from spikeformers.layers import BINARY, REAL, TERNARY, Linear, MatrixProduct, Memory, Neuron, OpSpec, Values, integers
+from spikeformers.layers import BINARY, REAL, TERNARY, Conv2d, Linear, MatrixProduct, Memory, Neuron, Values, integers
 from spikeformers.measure import firing
 from spikeformers.models import SpikingModel, create_model
 from spikeformers.train.penalty import SpikePenalty
@@ -76,17 +76,7 @@ class Convolution(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
-    def op_spec(self) -> OpSpec:
-        assert not isinstance(self.padding, str)
-        return OpSpec(
-            kind="convolution",
-            inputs=(self.inputs,),
-            weight_shape=tuple(self.weight.shape),
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-        )
+    op_spec = Conv2d.op_spec
 
 
 def work(module: Any, operands: list[Tensor]) -> float:

@@ -14,7 +14,6 @@ import torch
 from torch import nn
 
 from spikeformers.data import Batch, Source, refuse_many
-from spikeformers.errors import ConfigError
 from spikeformers.train.assembly import goal_of, initial_state, intended_config, with_true_name
 from spikeformers.train.clock import Clock
 from spikeformers.train.directory import RunDirectory
@@ -61,23 +60,35 @@ def fit(
     Args:
         data_dir: where the data set lies, if not in its usual place.
         seed, epochs: replace the recipe's; fewer epochs shrink warm-up and cooldown in proportion.
-        overwrite: replace the run that `out` already holds, instead of going on or refusing; it stays whole until the
-            first epoch is completed, and what is stopped before leaves it as it was.
+        overwrite: replace the run that `out` already holds; it stays as it is until the first epoch is completed.
         workers: processes that prepare batches; None chooses. They do not change the batches.
         save_every: updates between two states saved within an epoch, beside the one after it; 0 saves none.
         teacher: takes the place of the teacher that the recipe names; it must be the same when a run goes on.
         watch: called with an event at the start, after each step and each epoch, and at the end.
 
     Raises:
-        TrainingError: `out` holds a finished run or one of another recipe, is in use, or cannot be written; the loss
-            or the gradient is not a number any more.
+        TrainingError: `out` holds another run, is in use, or cannot be written; the loss or gradient is no number.
         CheckpointError: a checkpoint could not be written (full disk); what was saved before is intact.
         SpikeformersError: the recipe's model, configuration or data set does not exist or does not fit.
     """
-    if save_every < 0:
-        raise ConfigError(f"save_every is {save_every}; it must be 0 (never within an epoch) or more.")
-    watch = watch or (lambda event: None)
+    told = watch or (lambda event: None)
     recipe = with_true_name(recipe.adjusted(seed=seed, epochs=epochs))
+    plan, state = _prepared(recipe, out, data_dir, device, workers, teacher, told)
+    plan = replace(plan, save_every=save_every, replaces=overwrite)
+    with plan.directory.held(), stop_requests() as requested, seeded(recipe.seed, "training"):
+        return _Run(plan, state, requested).go()
+
+
+def _prepared(
+    recipe: Recipe,
+    out: Path,
+    data_dir: Path | None,
+    device: str | torch.device,
+    workers: int | None,
+    teacher: nn.Module | None,
+    watch: Callable[[Event], None],
+) -> tuple[Plan, TrainingState]:
+    """Load what a run needs, before anything is written."""
     dataset = open_dataset(recipe, intended_config(recipe), data_dir, watch)
     state = initial_state(recipe, dataset, device)
     batches = training_batches(dataset, recipe, workers=workers)
@@ -91,11 +102,8 @@ def fit(
         fingerprint=fingerprint(dataset, goal.teacher),
         directory=RunDirectory(Path(out)),
         watch=watch,
-        save_every=save_every,
-        replaces=overwrite,
     )
-    with plan.directory.held(), stop_requests() as requested, seeded(recipe.seed, "training"):
-        return _Run(plan, state, requested).go()
+    return plan, state
 
 
 @dataclass

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from spikeformers.data import Batches, Dataset, Source
+from spikeformers.errors import ConfigError
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.goal import Goal
 from spikeformers.train.recipe import Recipe
@@ -37,6 +38,10 @@ class Plan:
     fingerprint: str
     save_every: int = 0
     replaces: bool = False
+
+    def __post_init__(self) -> None:
+        if self.save_every < 0:
+            raise ConfigError(f"save_every is {self.save_every}; it must be 0 (never within an epoch) or more.")
 
     @property
     def steps_per_epoch(self) -> int:

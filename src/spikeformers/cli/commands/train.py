@@ -16,7 +16,7 @@ Examples:
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spikeformers.cli.output import console, print_json
 from spikeformers.report import tables
@@ -24,7 +24,7 @@ from spikeformers.report import tables
 if TYPE_CHECKING:
     import torch
 
-    from spikeformers.train import Recipe
+    from spikeformers.train import Recipe, RunResult
 
 
 def run(
@@ -65,9 +65,6 @@ def run(
     """
     from spikeformers.cli.devices import usable_device
     from spikeformers.cli.fine_tuning import words_of
-    from spikeformers.cli.progress import also, watching
-    from spikeformers.train import fit
-    from spikeformers.train.board import writer
     from spikeformers.train.overrides import load_changed
 
     changes = (*set, *words_of(recipe, init, data_dir, set))
@@ -75,23 +72,23 @@ def run(
     if dry_run:
         print_plan(plan, where, data_dir, json=json)
         return
-    out = out or Path("runs") / plan.name
-    with watching(plan.name) as shown:
-        result = fit(
-            plan,
-            out=out,
-            data_dir=data_dir,
-            device=where,
-            workers=workers,
-            save_every=save_every,
-            overwrite=overwrite,
-            watch=also(shown, writer(out)) if tensorboard else shown,
-        )
+    how = {"data_dir": data_dir, "device": where, "workers": workers, "save_every": save_every, "overwrite": overwrite}
+    result = train(plan, out or Path("runs") / plan.name, tensorboard=tensorboard, **how)
     if json:
         print_json(result)
     else:
         console().print(tables.run_result(result))
-        console().print(f"\nNext: spikeformers eval {out}", markup=False, soft_wrap=True)
+        console().print(f"\nNext: spikeformers eval {result.out}", markup=False, soft_wrap=True)
+
+
+def train(recipe: Recipe, out: Path, *, tensorboard: bool, **how: Any) -> RunResult:
+    """Train under the user's eyes; `how` are words of `fit`."""
+    from spikeformers.cli.progress import also, watching
+    from spikeformers.train import fit
+    from spikeformers.train.board import writer
+
+    with watching(recipe.name) as shown:
+        return fit(recipe, out=out, watch=also(shown, writer(out)) if tensorboard else shown, **how)
 
 
 def print_plan(recipe: Recipe, device: torch.device, data_dir: Path | None, *, json: bool) -> None:
