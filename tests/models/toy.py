@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from spikeformers.layers import REAL, Conv2d, MeanHead, Memory, Unit, build_blocks
+from spikeformers.layers import REAL, AttentionPlan, Conv2d, MeanHead, Memory, Unit, build_blocks, linear_projection
 from spikeformers.models import ModelConfig, SpikingModel
 
 
@@ -31,15 +32,17 @@ class Toy(SpikingModel):
         parts = config.vocabulary()  # the neuron and the norm that the config words choose
         conv = Conv2d(config.in_channels, config.dim, inputs=REAL, stride=2)
         self.stem = Unit(conv=conv, norm=parts.build_norm(config.dim))
-        self.blocks = build_blocks(
-            config.depth, config.dim, config.heads, inputs=REAL, vocabulary=parts, mlp_ratio=config.mlp_ratio,
-            scale=0.25, v_threshold=0.5, spike_first=True, qkv_bias=False, init="kaiming_uniform",
+        linear = linear_projection(bias=False, init="kaiming_uniform")
+        plan = AttentionPlan(
+            dim=config.dim, heads=config.heads, inputs=REAL, vocabulary=parts, shortcut="membrane",
+            qkv=linear, out=linear, scale=0.25, v_threshold=0.5,
         )  # fmt: skip
+        no_drop = [0.0] * config.depth
+        self.blocks = build_blocks(plan, no_drop, mlp_ratio=config.mlp_ratio, init="kaiming_uniform")
         self.head = MeanHead(config.dim, config.num_classes)
 
-    def _pyramid(self, x: Tensor, memory: Memory | None) -> dict[int, Tensor]:
-        stem = self.stem(x, memory)  # [T, B, C, H/2, W/2]
-        tokens = stem.flatten(3)  # [T, B, C, N]
+    def _stages(self, x: Tensor, memory: Memory | None) -> Iterator[tuple[int, Tensor]]:
+        x = self.stem(x, memory)  # [T, B, C, H/2, W/2]
         for block in self.blocks:
-            tokens = block(tokens, memory)
-        return {self.stride: tokens.view(stem.shape)}
+            x = block(x, memory)
+        yield self.stride, x

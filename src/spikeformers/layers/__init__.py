@@ -1,13 +1,24 @@
 """The parts papers talk about: encoders, neurons, units, tokenizers, attentions, blocks, heads. They know no model."""
 
-from spikeformers.layers.attention import SpikingSelfAttention
-from spikeformers.layers.block import Block, build_blocks
+from spikeformers.layers.attention import (
+    ATTENTIONS,
+    AttentionPlan,
+    Projection,
+    SelfAttention,
+    SoftmaxProduct,
+    SpikeDrivenSelfAttention,
+    SpikingSelfAttention,
+    build_attention,
+    linear_projection,
+)
+from spikeformers.layers.block import Block, drop_path_rates
 from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
 from spikeformers.layers.frames import OverFrames
-from spikeformers.layers.head import MeanHead
+from spikeformers.layers.head import Head, MeanHead, SpikingHead
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.mlp import SpikingMLP
 from spikeformers.layers.neurons import (
+    GELU,
     IF,
     LIF,
     NEURONS,
@@ -16,22 +27,26 @@ from spikeformers.layers.neurons import (
     IntegerLIF,
     Neuron,
     ReLU,
+    SpikeFiringApproximation,
     TernaryLIF,
     register_neuron,
 )
 from spikeformers.layers.norms import NORMS, register_norm
 from spikeformers.layers.op_spec import DescribesItself, OpSpec
-from spikeformers.layers.pool import MaxPool
-from spikeformers.layers.residual import Add
+from spikeformers.layers.pool import Dilate, MaxPool
+from spikeformers.layers.residual import Add, Shortcut, branch_values, build_join, joined_values
+from spikeformers.layers.stack import build_blocks
 from spikeformers.layers.tokenizers import PatchSplitting, SpikingTokenizer, Tokenizer
-from spikeformers.layers.unit import Unit
+from spikeformers.layers.unit import Unit, branch_unit, unit_inputs
 from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
 from spikeformers.layers.vocabulary import Vocabulary
-from spikeformers.layers.weighted import Classifier, Conv2d, Linear, MatrixProduct
+from spikeformers.layers.weighted import Classifier, Conv2d, Init, Linear, Mask, MatrixProduct
 
 __all__ = [
+    "ATTENTIONS",
     "BINARY",
     "ENCODERS",
+    "GELU",
     "IF",
     "LIF",
     "NEURONS",
@@ -41,14 +56,19 @@ __all__ = [
     "REAL",
     "TERNARY",
     "Add",
+    "AttentionPlan",
     "Block",
     "Classifier",
     "Conv2d",
     "DescribesItself",
+    "Dilate",
     "Encoder",
+    "Head",
+    "Init",
     "IntegerLIF",
     "IntensityEncoder",
     "Linear",
+    "Mask",
     "MatrixProduct",
     "MaxPool",
     "MeanHead",
@@ -57,7 +77,14 @@ __all__ = [
     "OpSpec",
     "OverFrames",
     "PatchSplitting",
+    "Projection",
     "ReLU",
+    "SelfAttention",
+    "Shortcut",
+    "SoftmaxProduct",
+    "SpikeDrivenSelfAttention",
+    "SpikeFiringApproximation",
+    "SpikingHead",
     "SpikingMLP",
     "SpikingSelfAttention",
     "SpikingTokenizer",
@@ -66,9 +93,17 @@ __all__ = [
     "Unit",
     "Values",
     "Vocabulary",
+    "branch_unit",
+    "branch_values",
+    "build_attention",
     "build_blocks",
+    "build_join",
+    "drop_path_rates",
     "integers",
+    "joined_values",
+    "linear_projection",
     "register_encoder",
     "register_neuron",
     "register_norm",
+    "unit_inputs",
 ]

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
@@ -118,21 +120,63 @@ class IntegerLIF(LIF):
         self.values = integers(levels)
 
 
-class ReLU(Neuron):
-    """No spiking neuron but max(0, x), the same at every time step; it ignores the spiking words.
+class SpikeFiringApproximation(Neuron):
+    """round(clamp(x, 0, levels)) / norm at each time step by itself: no membrane potential, nothing to remember.
 
-    With it a model is an ordinary network of the same shape: a teacher to distil a spiking one from. Its attention is
-    cubic in real activations, with no softmax to bound them, and may overflow float16: train it in float32 or bfloat16.
+    Halves round to even; the gradient is straight-through, 1 / norm on [0, levels]. On a spike-driven machine an
+    integer n is n binary spikes over `levels` sub-steps: see `models.unroll`. The spiking words (tau, thresholds,
+    resets) say nothing here (SFA of E-SpikeFormer, Yao et al., T-PAMI 2025).
+
+    Args:
+        levels: D, the largest integer.
+        norm: what the integer is divided by; None is D.
+    """
+
+    def __init__(self, levels: int = 4, norm: float | None = None, **words: Any) -> None:
+        super().__init__()
+        self.norm = float(levels if norm is None else norm)
+        self.dynamics = Dynamics(tau=math.inf, v_reset=None, fire="integer", levels=levels)
+        self.values = integers(levels, scale=1 / self.norm)
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """[T, ...] -> [T, ...]."""
+        counts, _ = lif(x.unsqueeze(0), None, self.dynamics)
+        return counts.squeeze(0) / self.norm
+
+    def extra_repr(self) -> str:
+        """Its two words."""
+        return f"levels={self.dynamics.levels}, norm={self.norm:g}"
+
+
+class Activation(Neuron):
+    """No spiking neuron but a function of the current, the same at every time step; it ignores the spiking words.
+
+    With one a model is an ordinary network of the same shape. As the word `neuron` it leaves the attention as it is:
+    cubic in real activations, with no softmax to bound them, so that float16 may overflow. The word `ann` gives the
+    whole ANN twin, softmax attention included.
     """
 
     values = REAL
+    function: ClassVar[Callable[[Tensor], Tensor]]
 
     def __init__(self, **words: Any) -> None:
         super().__init__()
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, ...] -> [T, ...]; there is nothing to remember."""
-        return torch.relu(x)
+        return type(self).function(x)
+
+
+class ReLU(Activation):
+    """max(0, x)."""
+
+    function = torch.relu
+
+
+class GELU(Activation):
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016)."""
+
+    function = F.gelu
 
 
 NEURONS: dict[str, type[Neuron]] = {
@@ -142,7 +186,9 @@ NEURONS: dict[str, type[Neuron]] = {
     "pliaf": PLIAF,
     "ternary": TernaryLIF,
     "integer": IntegerLIF,
+    "sfa": SpikeFiringApproximation,
     "relu": ReLU,
+    "gelu": GELU,
 }
 
 
@@ -172,8 +218,9 @@ def build_neuron(
     decay_input: bool,
     detach_reset: bool,
     surrogate: Surrogate,
+    **more: Any,
 ) -> Neuron:
-    """The neuron of that word.
+    """The neuron of that word; `more` are words only this one takes.
 
     Raises:
         UnknownNameError: no neuron of that word.
@@ -188,4 +235,5 @@ def build_neuron(
         decay_input=decay_input,
         detach_reset=detach_reset,
         surrogate=surrogate,
+        **more,
     )

@@ -17,14 +17,15 @@ class OpSpec:
 
     Args:
         kind: "convolution" (weights over [T, B, C, H, W]), "linear" (weights over axis 2 of [T, B, C, ...], or over the
-            last axis of a head's [..., C]) or "product" (a matrix product of two activations).
-        inputs: the declared values of each operand: one for weights, two for a product.
-        weight_shape: (out, in / groups, kernel...) or None for a product.
+            last axis of a head's [..., C]), "product" (a matrix product of two activations) or "mask" (an element-wise
+            product of two).
+        inputs: the declared values of each operand: one for weights, two for a product or mask.
+        weight_shape: (out, in / groups, kernel...) or None where there are no weights.
         bias: whether a bias is added.
         scale: constant the result is multiplied by.
     """
 
-    kind: Literal["convolution", "linear", "product"]
+    kind: Literal["convolution", "linear", "product", "mask"]
     inputs: tuple[Values, ...]
     weight_shape: tuple[int, ...] | None = None
     stride: tuple[int, ...] = ()

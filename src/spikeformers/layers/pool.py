@@ -14,3 +14,14 @@ class MaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C, ceil(H/2), ceil(W/2)]."""
         return over_frames(lambda frames: F.max_pool2d(frames, 3, 2, 1), x)
+
+
+class Dilate(nn.Module):
+    """Max-pooling that keeps the size: kernel 3, stride 1, padding 1, over the last two axes.
+
+    Spike-driven Transformer calls it Erode: on spikes it makes a spike of every neighbour of one.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[T, B, C, H, W] -> the same."""
+        return over_frames(lambda frames: F.max_pool2d(frames, 3, 1, 1), x)

@@ -1,35 +1,48 @@
-"""How a branch joins the residual stream."""
+"""How a branch joins the residual stream: the shortcuts of spiking transformers, by word.
+
+membrane  U = F(SN(U)) + U         every branch starts with a neuron, the stream is real (Spikingformer, SDT)
+sew       S = SN(F(S)) + S         every branch ends in a neuron, the stream is integers that grow with depth
+                                   (Fang et al., NeurIPS 2021; Spikformer)
+vanilla   S = SN(F(S) + S)         a neuron behind the sum, the stream is spikes (spiking ResNets; ablated by
+                                   Yao et al., ICLR 2024)
+"""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
-from spikeformers.layers.values import Values
+from spikeformers.layers.neurons import Neuron
+from spikeformers.layers.values import REAL, Values
+from spikeformers.layers.vocabulary import Vocabulary
+
+Shortcut = Literal["membrane", "sew", "vanilla"]
 
 
 class Add(nn.Module):
     """stream + branch, in training with stochastic depth (Huang et al., ECCV 2016).
 
-    With a branch that ends in a neuron this is the SEW-ADD rule (integers that grow with depth: Spikformer); with one
-    that starts with a neuron and ends in a norm it is the membrane shortcut (a real stream: Spikingformer).
-
     Args:
         drop_path: probability with which a sample loses the branch in a training pass, at all its time steps; the
             samples that keep it get it times 1 / (1 - drop_path). The declared values are those of eval mode: in
             training the spikes of a branch are scaled by that factor too.
+        neuron: what the sum goes through: the vanilla shortcut has one.
     """
 
-    def __init__(self, drop_path: float = 0.0) -> None:
+    def __init__(self, drop_path: float = 0.0, neuron: Neuron | None = None) -> None:
         super().__init__()
         self.drop_path = drop_path
+        self.neuron = neuron
 
     def forward(self, stream: Tensor, branch: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] twice -> the same. A streaming step drops nothing: it does not know what the last one did."""
         if self.training and self.drop_path and memory is None:
             branch = branch * self._survival(branch)
-        return stream + branch
+        total = stream + branch
+        return total if self.neuron is None else self.neuron(total, memory)
 
     def _survival(self, branch: Tensor) -> Tensor:
         """0 or 1 / (1 - drop_path) for each sample, [1, B, 1, ...]."""
@@ -44,5 +57,22 @@ class Add(nn.Module):
 
     @staticmethod
     def values(stream: Values, branch: Values) -> Values:
-        """Values on the stream after the addition, in eval mode."""
+        """Values on the stream after the addition without a neuron, in eval mode."""
         return stream + branch
+
+
+def build_join(shortcut: Shortcut, vocabulary: Vocabulary, drop_path: float = 0.0) -> Add:
+    """The addition of that shortcut."""
+    return Add(drop_path, vocabulary.build_neuron() if shortcut == "vanilla" else None)
+
+
+def branch_values(shortcut: Shortcut, vocabulary: Vocabulary) -> Values:
+    """The values a branch of that shortcut ends in."""
+    return vocabulary.spikes if shortcut == "sew" else REAL
+
+
+def joined_values(shortcut: Shortcut, stream: Values, vocabulary: Vocabulary) -> Values:
+    """The values of the stream behind one more branch, in eval mode."""
+    if shortcut == "vanilla":
+        return vocabulary.spikes
+    return Add.values(stream, branch_values(shortcut, vocabulary))

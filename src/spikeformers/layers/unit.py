@@ -6,6 +6,9 @@ from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.neurons import Neuron
+from spikeformers.layers.residual import Shortcut
+from spikeformers.layers.values import Values
+from spikeformers.layers.vocabulary import Vocabulary
 
 
 class Unit(nn.Module):
@@ -25,3 +28,26 @@ class Unit(nn.Module):
         for part in self.children():
             x = part(x, memory) if isinstance(part, Neuron | Unit) else part(x)
         return x
+
+
+def unit_inputs(shortcut: Shortcut, stream: Values, vocabulary: Vocabulary) -> Values:
+    """The values that reach the operation of a branch's first unit (`branch_unit`), from those of the stream."""
+    return vocabulary.spikes if shortcut == "membrane" else stream
+
+
+def branch_unit(
+    shortcut: Shortcut, vocabulary: Vocabulary, channels: int, *, last: bool = False, **operation: nn.Module
+) -> Unit:
+    """One unit of a residual branch: its neuron in front or behind, as the shortcut has it.
+
+    Args:
+        channels: of the operation's output.
+        last: whether the branch ends here; behind a vanilla branch the neuron comes after the sum.
+        operation: the convolution or linear by the name of its part, `conv=...` or `linear=...`.
+    """
+    norm, neuron = vocabulary.build_norm(channels), vocabulary.build_neuron()
+    if shortcut == "membrane":
+        return Unit(neuron=neuron, **operation, norm=norm)
+    if shortcut == "vanilla" and last:
+        return Unit(**operation, norm=norm)
+    return Unit(**operation, norm=norm, neuron=neuron)

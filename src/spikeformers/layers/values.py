@@ -55,6 +55,17 @@ class Values:
             return REAL
         return integers(None, signed=self.signed or other.signed, scale=self.scale * other.scale)
 
+    def masked(self, mask: Values) -> Values:
+        """Values of the element-wise product of two tensors."""
+        if "real" in (self.kind, mask.kind):
+            return REAL
+        known = self.highest is not None and mask.highest is not None
+        highest = self.highest * mask.highest if known else None  # type: ignore[operator]
+        signed, scale = self.signed or mask.signed, self.scale * mask.scale
+        if highest == 1:
+            return (TERNARY if signed else BINARY).scaled(scale)
+        return integers(highest, signed=signed, scale=scale)
+
     def scaled(self, factor: float) -> Values:
         """Values after multiplication by a constant."""
         if self.kind == "real" or factor == 1:

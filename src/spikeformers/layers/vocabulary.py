@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import nn
 
@@ -19,6 +21,8 @@ class Vocabulary:
     Args:
         neuron, norm: registered words.
         tau, v_threshold, v_reset, decay_input, detach_reset, surrogate: the neuron's words.
+        more: further words that this neuron takes, such as the levels of an integer one.
+        ann: whether this is the vocabulary of an ANN twin, whose attentions are softmax.
     """
 
     neuron: str = "lif"
@@ -29,6 +33,8 @@ class Vocabulary:
     decay_input: bool = True
     detach_reset: bool = True
     surrogate: Surrogate = field(default_factory=Surrogate)
+    more: Mapping[str, Any] = field(default_factory=dict)
+    ann: bool = False
 
     def build_neuron(self, v_threshold: float | None = None) -> Neuron:
         """A neuron, with a threshold of its own where one is given."""
@@ -40,6 +46,7 @@ class Vocabulary:
             decay_input=self.decay_input,
             detach_reset=self.detach_reset,
             surrogate=self.surrogate,
+            **self.more,
         )
 
     @property

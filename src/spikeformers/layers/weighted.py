@@ -13,13 +13,31 @@ from spikeformers.layers.frames import over_frames
 from spikeformers.layers.op_spec import OpSpec
 from spikeformers.layers.values import Values
 
-Init = Literal["kaiming_uniform", "trunc_normal"]
+Init = Literal["kaiming_uniform", "kaiming_normal", "trunc_normal"]
+
+
+def initialise(module: nn.Conv2d | nn.Linear, init: Init) -> None:
+    """Draw the weights of a module that PyTorch has initialised.
+
+    Args:
+        init: "kaiming_uniform" leaves them as PyTorch drew them (a = sqrt 5), the bias too; "kaiming_normal" is He's
+            normal distribution by fan-in; "trunc_normal" has standard deviation 0.02, cut at +-2, and zero bias.
+    """
+    if init == "kaiming_normal":
+        nn.init.kaiming_normal_(module.weight)
+    elif init == "trunc_normal":
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 class Conv2d(nn.Conv2d):
     """Convolution over maps [T, B, C, H, W], the time axis merged with the batch.
 
-    Initialised as PyTorch does (Kaiming uniform with a = sqrt 5), as the papers leave it.
+    Args:
+        inputs: declared values of the input.
+        padding: None keeps the size of a map at stride 1.
+        init: see `initialise`.
     """
 
     def __init__(
@@ -30,10 +48,15 @@ class Conv2d(nn.Conv2d):
         inputs: Values,
         kernel: int = 3,
         stride: int = 1,
+        padding: int | None = None,
+        groups: int = 1,
         bias: bool = False,
+        init: Init = "kaiming_uniform",
     ) -> None:
-        super().__init__(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=bias)
+        padding = kernel // 2 if padding is None else padding
+        super().__init__(channels_in, channels_out, kernel, stride, padding=padding, groups=groups, bias=bias)
         self.inputs = inputs
+        initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C', H', W']."""
@@ -55,12 +78,11 @@ class Conv2d(nn.Conv2d):
 
 
 class Linear(nn.Linear):
-    """Linear map over the channels of tokens [T, B, C, N]: what the papers write as a linear or a 1x1 convolution.
+    """Linear map over the channels of tokens or maps: what the papers write as a linear or a 1x1 convolution.
 
     Args:
         inputs: declared values of the input.
-        init: "trunc_normal" (standard deviation 0.02, cut at +-2, bias 0: the papers' linears) or "kaiming_uniform"
-            (PyTorch's default: the papers' 1x1 convolutions).
+        init: see `initialise`; the papers' linears are "trunc_normal", their 1x1 convolutions "kaiming_uniform".
     """
 
     def __init__(
@@ -68,14 +90,12 @@ class Linear(nn.Linear):
     ) -> None:
         super().__init__(channels_in, channels_out, bias)
         self.inputs = inputs
-        if init == "trunc_normal":
-            nn.init.trunc_normal_(self.weight, std=0.02)
-            if bias:
-                nn.init.zeros_(self.bias)
+        initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[T, B, C, N] -> [T, B, C', N]; channels are innermost in memory, so that neither transposition copies."""
-        return super().forward(x.transpose(-1, -2)).transpose(-1, -2)
+        """[T, B, C, ...] -> [T, B, C', ...]; channels are innermost in memory, so that no transposition copies."""
+        rows = x.flatten(3).transpose(-1, -2)  # [T, B, N, C]
+        return super().forward(rows).transpose(-1, -2).unflatten(3, x.shape[3:])
 
     def op_spec(self) -> OpSpec:
         """The linear map."""
@@ -83,13 +103,17 @@ class Linear(nn.Linear):
 
 
 class Classifier(nn.Linear):
-    """Linear map from pooled features [..., C] to logits [..., K]; trunc-normal weights, zero bias."""
+    """Linear map over the last axis: pooled features [..., C] to logits [..., K].
 
-    def __init__(self, channels: int, num_classes: int, *, inputs: Values) -> None:
+    Args:
+        inputs: declared values of the input.
+        init: see `initialise`.
+    """
+
+    def __init__(self, channels: int, num_classes: int, *, inputs: Values, init: Init = "trunc_normal") -> None:
         super().__init__(channels, num_classes)
         self.inputs = inputs
-        nn.init.trunc_normal_(self.weight, std=0.02)
-        nn.init.zeros_(self.bias)
+        initialise(self, init)
 
     def op_spec(self) -> OpSpec:
         """The linear map."""
@@ -126,3 +150,28 @@ class MatrixProduct(nn.Module):
     def values(self) -> Values:
         """Values of the result."""
         return (self.left * self.right).scaled(self.scale)
+
+
+class Mask(nn.Module):
+    """Element-wise product of two activations: spikes that let each other through.
+
+    Args:
+        left, right: declared values of the operands.
+    """
+
+    def __init__(self, left: Values, right: Values) -> None:
+        super().__init__()
+        self.left, self.right = left, right
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """Two tensors that broadcast to one shape -> that shape."""
+        return a * b
+
+    def op_spec(self) -> OpSpec:
+        """The product."""
+        return OpSpec(kind="mask", inputs=(self.left, self.right))
+
+    @property
+    def values(self) -> Values:
+        """Values of the result."""
+        return self.left.masked(self.right)

@@ -7,11 +7,13 @@ from spikeformers.models.registry import create_model, list_models, model_class
 from spikeformers.models.spikformer import Spikformer, SpikformerConfig
 from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
 from spikeformers.models.transfer import Transfer, adapt, freeze
-from spikeformers.models.trunk import TrunkConfig, TrunkModel
+from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel, TrunkConfig, TrunkModel
 
 __all__ = [
     "Header",
     "ModelConfig",
+    "ProductTrunkConfig",
+    "ProductTrunkModel",
     "Spikformer",
     "SpikformerConfig",
     "SpikingModel",

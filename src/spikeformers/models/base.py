@@ -7,6 +7,7 @@ then `step` after `step`, each taking the state of the one before.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError, InputError
-from spikeformers.layers import Block, Memory, Neuron
+from spikeformers.layers import Block, Head, Memory, Neuron
 from spikeformers.layers.encoders import build_encoder
 from spikeformers.models.config import ModelConfig
 
@@ -36,7 +37,7 @@ class State:
 class SpikingModel(nn.Module, ABC):
     """Base of all models.
 
-    A subclass sets `Config`, builds `self.head` and computes `_pyramid`; its layers pass the memory on to neurons.
+    A subclass sets `Config`, builds `self.head` and yields `_stages`; its layers pass the memory on to neurons.
 
     Attributes:
         config: the frozen configuration.
@@ -47,7 +48,7 @@ class SpikingModel(nn.Module, ABC):
     """
 
     Config: ClassVar[type[ModelConfig]]
-    head: nn.Module
+    head: Head
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -95,11 +96,16 @@ class SpikingModel(nn.Module, ABC):
     @property
     @abstractmethod
     def stride(self) -> int:
-        """Input pixels per token and direction; heights and widths must be multiples of it."""
+        """Input pixels per token and direction."""
+
+    @property
+    def multiple(self) -> int:
+        """What heights and widths must be multiples of: the stride, unless a model takes any size."""
+        return self.stride
 
     @abstractmethod
-    def _pyramid(self, x: Tensor, memory: Memory | None) -> dict[int, Tensor]:
-        """[T, B, C, H, W] -> the deepest map [T, B, C_s, H/s, W/s] of each stride s; the last is the features."""
+    def _stages(self, x: Tensor, memory: Memory | None) -> Iterator[tuple[int, Tensor]]:
+        """[T, B, C, H, W] -> (true stride s, map [T, B, C_s, H/s, W/s]) of every stage; the last are the features."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch.
@@ -120,12 +126,11 @@ class SpikingModel(nn.Module, ABC):
 
     def forward_steps(self, x: Tensor) -> Tensor:
         """Logits of each time step [T, B, K]; their mean over T is `forward`."""
-        return self._steps(self.forward_features(x))
+        return self.head.steps(self.forward_features(x))
 
     def forward_heads(self, x: Tensor) -> dict[str, Tensor]:
-        """Every output: "logits" [B, K] and "steps" [T, B, K]."""
-        features = self.forward_features(x)
-        return {"logits": self.head(features), "steps": self._steps(features)}
+        """Every output: "logits" [B, K], "steps" [T, B, K] and, of a model with that head, "distillation" [B, K]."""
+        return self.head.outputs(self.forward_features(x))
 
     def forward_features(self, x: Tensor) -> Tensor:
         """The last map before the head [T, B, C, H/s, W/s]."""
@@ -133,7 +138,11 @@ class SpikingModel(nn.Module, ABC):
 
     def forward_pyramid(self, x: Tensor) -> dict[int, Tensor]:
         """The deepest map of each true stride, {stride: [T, B, C_s, H/s, W/s]}, finest first."""
-        return self._pyramid(self.encode(x), None)
+        return dict(self.forward_stages(x))
+
+    def forward_stages(self, x: Tensor) -> list[tuple[int, Tensor]]:
+        """Every stage, finest first: its true stride and its map [T, B, C_s, H/s, W/s]; strides may repeat."""
+        return list(self._stages(self.encode(x), None))
 
     def encode(self, x: Tensor) -> Tensor:
         """The frames the model computes on, time first.
@@ -149,7 +158,7 @@ class SpikingModel(nn.Module, ABC):
             InputError: as `forward`.
         """
         self._check(x)
-        x = self.encoder(x, self.config.time_steps) if x.dim() == 4 else x.transpose(0, 1)
+        x = self.encoder(x, self.config.frames) if x.dim() == 4 else x.transpose(0, 1)
         T, B = x.shape[:2]
         # Convolutions, norms and pools keep this form, and tokens become rows of a matrix without a copy.
         frames = x.reshape(T * B, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
@@ -195,7 +204,7 @@ class SpikingModel(nn.Module, ABC):
                 raise InputError(f"the state belongs to another model: this one has no {name!r}.")
             before[modules[name], word] = tensor
         memory = Memory(before)
-        logits = self._steps(self._features(self.encode(x_t.unsqueeze(1)), memory))[0]
+        logits = self.head.steps(self._features(self.encode(x_t.unsqueeze(1)), memory), memory)[0]
         names = {module: name for name, module in modules.items()}
         after = {f"{names[module]}.{word}": tensor for (module, word), tensor in memory.after.items()}
         return logits, State(state.batch, after)
@@ -207,12 +216,8 @@ class SpikingModel(nn.Module, ABC):
                 yield name, module
 
     def _features(self, x: Tensor, memory: Memory | None) -> Tensor:
-        pyramid = self._pyramid(x, memory)
-        return pyramid[max(pyramid)]
-
-    def _steps(self, features: Tensor) -> Tensor:
-        logits: Tensor = self.head.steps(features)  # type: ignore[operator]
-        return logits
+        # One map at a time: in eval mode the earlier ones need not stay in memory.
+        return deque(self._stages(x, memory), maxlen=1)[0][1]
 
     def _check(self, x: Tensor) -> None:
         c = self.config
@@ -223,9 +228,9 @@ class SpikingModel(nn.Module, ABC):
                 f"expected images [B, {c.in_channels}, H, W] or frames [B, T, {c.in_channels}, H, W], "
                 f"got {list(x.shape)}."
             )
-        if x.shape[-2] % self.stride or x.shape[-1] % self.stride:
+        if x.shape[-2] % self.multiple or x.shape[-1] % self.multiple:
             raise InputError(
-                f"height and width must be multiples of {self.stride} (the tokenizer's stride), "
+                f"height and width must be multiples of {self.multiple} (the tokenizer's stride), "
                 f"got {x.shape[-2]} x {x.shape[-1]}. Resize or pad the input."
             )
         if not x.is_floating_point():

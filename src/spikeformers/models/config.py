@@ -7,7 +7,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
-from typing import Any, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from spikeformers.errors import ConfigError, suggest
 from spikeformers.layers import Vocabulary
@@ -25,6 +25,9 @@ class ModelConfig:
         time_steps: T for static images; an event batch brings its own.
         encoder: registered word; how a static image becomes T frames.
         neuron, norm: registered words.
+        ann: "relu" or "gelu" makes the model its ANN twin: that activation for every neuron, softmax attention without
+            neurons inside for every spiking one, all else the same. A static image is then one frame: an ANN has no
+            time.
         tau, v_threshold, v_reset, decay_input, detach_reset: of the neurons (see `ops.Dynamics`).
         surrogate, surrogate_alpha: surrogate gradient and its parameter (None: its default).
     """
@@ -36,6 +39,7 @@ class ModelConfig:
     encoder: str = "direct"
     neuron: str = "lif"
     norm: str = "batch_norm"
+    ann: Literal["none", "relu", "gelu"] = "none"
     tau: float = 2.0
     v_threshold: float = 1.0
     v_reset: float | None = 0.0
@@ -72,8 +76,9 @@ class ModelConfig:
 
     def vocabulary(self) -> Vocabulary:
         """The neuron and norm these words choose."""
+        ann = self.ann != "none"
         return Vocabulary(
-            neuron=self.neuron,
+            neuron=self.ann if ann else self.neuron,
             norm=self.norm,
             tau=self.tau,
             v_threshold=self.v_threshold,
@@ -81,13 +86,24 @@ class ModelConfig:
             decay_input=self.decay_input,
             detach_reset=self.detach_reset,
             surrogate=Surrogate(self.surrogate, self.surrogate_alpha),
+            ann=ann,
         )
+
+    @property
+    def frames(self) -> int:
+        """Frames a static image becomes."""
+        return self.time_steps if self.ann == "none" else 1
 
 
 def require(condition: bool, message: str) -> None:
     """Raise ConfigError with the message unless the condition holds."""
     if not condition:
         raise ConfigError(message)
+
+
+def require_positive(word: str, value: float) -> None:
+    """Raise ConfigError unless the word's value is a positive number."""
+    require(0 < value < math.inf, f"{word} must be a positive number, got {value}.")
 
 
 def _number(value: Any) -> int | float | None:
@@ -106,8 +122,10 @@ def _checked(word: str, value: Any, kind: Any) -> Any:
         (kind,) = (choice for choice in choices if choice is not type(None))
         return _checked(word, value, kind)
     if origin is tuple:
-        if isinstance(value, (list, tuple)) and len(value) == len(choices):
-            return tuple(_checked(word, item, choice) for item, choice in zip(value, choices, strict=True))
+        if isinstance(value, (list, tuple)):
+            kinds = (choices[0],) * len(value) if choices[-1] is Ellipsis else choices
+            if len(value) == len(kinds):
+                return tuple(_checked(word, item, kind) for item, kind in zip(value, kinds, strict=True))
     elif kind is float and (number := _number(value)) is not None:
         return float(number)
     elif kind is int and (number := _number(value)) is not None and math.isfinite(number) and number == int(number):
@@ -120,5 +138,7 @@ def _checked(word: str, value: Any, kind: Any) -> Any:
         )
     elif kind is not int and isinstance(value, kind):
         return value
-    expected = f"{len(choices)} values" if origin is tuple else kind.__name__
+    expected = kind.__name__
+    if origin is tuple:
+        expected = "a list of values" if choices[-1] is Ellipsis else f"{len(choices)} values"
     raise ConfigError(f"{word} must be {expected}, got {value!r}.")

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spikeformers.layers import PatchSplitting
-from spikeformers.models.trunk import TrunkConfig, TrunkModel
+from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikformerConfig(TrunkConfig):
+class SpikformerConfig(ProductTrunkConfig):
     """Words of Spikformer; the defaults are Spikformer-4-384 for CIFAR-10.
 
     Args:
@@ -30,7 +30,7 @@ class SpikformerConfig(TrunkConfig):
     projection: Literal["linear", "convolution"] = "linear"
 
 
-class Spikformer(TrunkModel):
+class Spikformer(ProductTrunkModel):
     """Spikformer and, with `pool_before_neuron`, its CML version."""
 
     Config = SpikformerConfig
@@ -40,7 +40,7 @@ class Spikformer(TrunkModel):
         super().__init__(
             config,
             PatchSplitting,
-            spike_first=False,
+            shortcut="sew",
             qkv_bias=linear,
             init="trunc_normal" if linear else "kaiming_uniform",
         )

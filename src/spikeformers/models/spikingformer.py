@@ -10,18 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spikeformers.layers import SpikingTokenizer
-from spikeformers.models.trunk import TrunkConfig, TrunkModel
+from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikingformerConfig(TrunkConfig):
+class SpikingformerConfig(ProductTrunkConfig):
     """Words of Spikingformer; the defaults are Spikingformer-4-384 for CIFAR-10."""
 
 
-class Spikingformer(TrunkModel):
+class Spikingformer(ProductTrunkModel):
     """Spikingformer and, with `pool_before_neuron`, its CML version."""
 
     Config = SpikingformerConfig
 
     def __init__(self, config: SpikingformerConfig) -> None:
-        super().__init__(config, SpikingTokenizer, spike_first=True, qkv_bias=False, init="kaiming_uniform")
+        super().__init__(config, SpikingTokenizer, shortcut="membrane", qkv_bias=False, init="kaiming_uniform")

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from spikeformers.layers import MeanHead, Memory, PatchSplitting, SpikingTokenizer, build_blocks
-from spikeformers.layers.weighted import Init
+from spikeformers.layers import (
+    AttentionPlan,
+    Init,
+    MeanHead,
+    Memory,
+    PatchSplitting,
+    Shortcut,
+    SpikingTokenizer,
+    Tokenizer,
+    build_blocks,
+    drop_path_rates,
+    linear_projection,
+)
 from spikeformers.models.base import SpikingModel
-from spikeformers.models.config import ModelConfig, require
+from spikeformers.models.config import ModelConfig, require, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,10 +33,8 @@ class TrunkConfig(ModelConfig):
         depth: number of blocks.
         heads: attention heads.
         mlp_ratio: hidden channels of the MLP over dim.
-        attention_scale: constant on the product of queries, keys and values.
-        attention_v_threshold: threshold of the neuron behind that product.
+        attention_v_threshold: threshold of the neuron inside the attention.
         pooling: one digit for each of four tokenizer stages, 1 where a max-pool halves the map.
-        pool_before_neuron: pool real pre-activations in place of spikes (CML).
         drop_path: stochastic depth in training: the probability with which a sample loses a branch of the last block,
             growing linearly from 0 in the first one.
     """
@@ -34,10 +43,8 @@ class TrunkConfig(ModelConfig):
     depth: int = 4
     heads: int = 12
     mlp_ratio: float = 4.0
-    attention_scale: float = 0.125
     attention_v_threshold: float = 0.5
     pooling: str = "0011"
-    pool_before_neuron: bool = False
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
@@ -46,9 +53,8 @@ class TrunkConfig(ModelConfig):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
         require(self.dim >= 8, f"dim must be at least 8 (the tokenizer starts with dim // 8 channels), got {self.dim}.")
         require(self.dim % self.heads == 0, f"dim must be a multiple of heads, got dim {self.dim}, heads {self.heads}.")
-        for word in ("mlp_ratio", "attention_scale", "attention_v_threshold"):
-            value = getattr(self, word)
-            require(0 < value < math.inf, f"{word} must be a positive number, got {value}.")
+        for word in ("mlp_ratio", "attention_v_threshold"):
+            require_positive(word, getattr(self, word))
         require(0 <= self.drop_path < 1, f"drop_path must be from 0 to below 1, got {self.drop_path}.")
         hidden = self.dim * self.mlp_ratio
         require(1 <= hidden < 2**31, f"mlp_ratio {self.mlp_ratio} gives the MLP {hidden:g} channels.")
@@ -68,17 +74,57 @@ class TrunkConfig(ModelConfig):
         return stride
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProductTrunkConfig(TrunkConfig):
+    """Words of a trunk whose attention multiplies queries, keys and values (SSA).
+
+    Args:
+        attention_scale: constant on the product.
+        pool_before_neuron: pool real pre-activations in place of spikes (CML).
+    """
+
+    attention_scale: float = 0.125
+    pool_before_neuron: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_positive("attention_scale", self.attention_scale)
+
+
 class TrunkModel(SpikingModel):
-    """A tokenizer that yields its maps, blocks over the tokens of the last one, a head over time and positions."""
+    """A tokenizer that yields its maps, blocks over the last one, a head; a subclass builds the three."""
 
     config: TrunkConfig
+    tokenizer: Tokenizer
+    blocks: nn.ModuleList
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per token and direction."""
+        return self.config.stride
+
+    def _stages(self, x: Tensor, memory: Memory | None) -> Iterator[tuple[int, Tensor]]:
+        *earlier, last = self.tokenizer.strides
+        maps = self.tokenizer.maps(x, memory)
+        for stride in earlier:
+            yield stride, next(maps)
+        x = next(maps)
+        for block in self.blocks:
+            x = block(x, memory)
+        yield last, x
+
+
+class ProductTrunkModel(TrunkModel):
+    """A trunk of SSA blocks and a linear head."""
+
+    config: ProductTrunkConfig
 
     def __init__(
         self,
-        config: TrunkConfig,
+        config: ProductTrunkConfig,
         tokenizer: type[PatchSplitting] | type[SpikingTokenizer],
         *,
-        spike_first: bool,
+        shortcut: Shortcut,
         qkv_bias: bool,
         init: Init,
     ) -> None:
@@ -92,34 +138,17 @@ class TrunkModel(SpikingModel):
             vocabulary=vocabulary,
             inputs=self.encoder.values,
         )
-        self.blocks = build_blocks(
-            config.depth,
-            config.dim,
-            config.heads,
+        plan = AttentionPlan(
+            dim=config.dim,
+            heads=config.heads,
             inputs=self.tokenizer.values,
             vocabulary=vocabulary,
-            mlp_ratio=config.mlp_ratio,
-            scale=config.attention_scale,
+            shortcut=shortcut,
+            qkv=linear_projection(bias=qkv_bias, init=init),
+            out=linear_projection(bias=True, init=init),
             v_threshold=config.attention_v_threshold,
-            spike_first=spike_first,
-            qkv_bias=qkv_bias,
-            init=init,
-            drop_path=config.drop_path,
+            scale=config.attention_scale,
         )
+        rates = drop_path_rates(config.drop_path, config.depth)
+        self.blocks = build_blocks(plan, rates, mlp_ratio=config.mlp_ratio, init=init)
         self.head = MeanHead(config.dim, config.num_classes)
-
-    @property
-    def stride(self) -> int:
-        """Input pixels per token and direction."""
-        return self.config.stride
-
-    def _pyramid(self, x: Tensor, memory: Memory | None) -> dict[int, Tensor]:
-        pyramid: dict[int, Tensor] = {}
-        for stride, stage in zip(self.tokenizer.strides, self.tokenizer.maps(x, memory), strict=True):
-            pyramid[stride] = stage
-        last = pyramid[self.stride]
-        tokens = last.flatten(3)
-        for block in self.blocks:
-            tokens = block(tokens, memory)
-        pyramid[self.stride] = tokens.view(last.shape)
-        return pyramid

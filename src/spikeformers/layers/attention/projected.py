@@ -1,0 +1,111 @@
+"""What every self-attention here shares: projections to queries, keys and values, and one back to the stream."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from spikeformers.layers.memory import Memory
+from spikeformers.layers.residual import Shortcut
+from spikeformers.layers.unit import Unit, unit_inputs
+from spikeformers.layers.values import Values
+from spikeformers.layers.vocabulary import Vocabulary
+from spikeformers.layers.weighted import Init, Linear
+
+# channels in, channels out, declared values of the input -> an operation by the name of its part
+Projection = Callable[[int, int, Values], dict[str, nn.Module]]
+
+
+def linear_projection(*, bias: bool, init: Init) -> Projection:
+    """Projections that are linears over the channels."""
+
+    def build(channels_in: int, channels_out: int, inputs: Values) -> dict[str, nn.Module]:
+        return {"linear": Linear(channels_in, channels_out, inputs=inputs, bias=bias, init=init)}
+
+    return build
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionPlan:
+    """What an attention is built from.
+
+    Args:
+        dim: channels C of the stream, of queries and of keys.
+        heads: number of heads; head-major channels, C = heads x d.
+        inputs: declared values of the stream.
+        vocabulary: neuron and norm.
+        shortcut: how the branch joins the stream: "membrane" has a neuron in front, "sew" one behind.
+        qkv, out: make the projections to queries, keys and values, and back.
+        v_threshold: threshold of the neuron inside the attention.
+        scale: constant on the product, where the attention has one.
+        value_dim: channels of the values; None is C.
+        erode: dilate keys, values and their products (see SpikeDrivenSelfAttention).
+    """
+
+    dim: int
+    heads: int
+    inputs: Values
+    vocabulary: Vocabulary
+    shortcut: Shortcut
+    qkv: Projection
+    out: Projection
+    v_threshold: float = 0.5
+    scale: float = 1.0
+    value_dim: int | None = None
+    erode: bool = False
+
+
+class SelfAttention(nn.Module, ABC):
+    """Queries, keys and values from the stream, mixed over positions, projected back: over [T, B, C, ...].
+
+    Each time step attends within itself. A subclass says how they are mixed.
+
+    Args:
+        plan: what it is built from.
+        mixed: declared values of what the mixing gives.
+        uses: which of q, k and v it needs.
+        fires: whether queries, keys and values go through neurons.
+    """
+
+    def __init__(
+        self, plan: AttentionPlan, *, mixed: Values, uses: tuple[str, ...] = ("q", "k", "v"), fires: bool = True
+    ) -> None:
+        super().__init__()
+        self.heads = plan.heads
+        self.uses = uses
+        vocabulary = plan.vocabulary
+        arriving = unit_inputs(plan.shortcut, plan.inputs, vocabulary)
+        value_dim = plan.dim if plan.value_dim is None else plan.value_dim
+        self.input_neuron = vocabulary.build_neuron() if plan.shortcut == "membrane" else None
+        for name in uses:
+            width = value_dim if name == "v" else plan.dim
+            unit = Unit(**plan.qkv(plan.dim, width, arriving), norm=vocabulary.build_norm(width))
+            if fires:
+                unit.add_module("neuron", vocabulary.build_neuron())
+            self.add_module(name, unit)
+        self.projection = Unit(**plan.out(value_dim, plan.dim, mixed), norm=vocabulary.build_norm(plan.dim))
+        if plan.shortcut == "sew":
+            self.projection.add_module("neuron", vocabulary.build_neuron())
+
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+        """[T, B, C, ...] -> the same."""
+        if self.input_neuron is not None:
+            x = self.input_neuron(x, memory)
+        parts = {name: getattr(self, name)(x, memory) for name in self.uses}
+        out: Tensor = self.projection(self.mix(memory, **parts), memory)
+        return out
+
+    @abstractmethod
+    def mix(self, memory: Memory | None, **parts: Tensor) -> Tensor:
+        """Queries, keys and values [T, B, C, ...] by their names -> what is projected back, in the shape of v."""
+
+    def split(self, x: Tensor) -> Tensor:
+        """[T, B, C, ...] -> heads [T, B, h, d, N], channels before positions."""
+        return x.flatten(3).unflatten(2, (self.heads, -1))
+
+    def merge(self, x: Tensor, like: Tensor) -> Tensor:
+        """Heads [T, B, h, d, N] -> [T, B, C, ...] with the positions of `like`."""
+        return x.flatten(2, 3).unflatten(3, like.shape[3:])

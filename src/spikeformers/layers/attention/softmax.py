@@ -1,0 +1,46 @@
+"""Softmax attention over real activations: what spiking attention replaces, and what its ANN twins keep."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
+from spikeformers.layers.memory import Memory
+from spikeformers.layers.values import REAL
+from spikeformers.layers.weighted import MatrixProduct
+
+
+class SoftmaxProduct(nn.Module):
+    """softmax(Q K^T / sqrt(d)) V of real activations (Vaswani et al., NeurIPS 2017).
+
+    Args:
+        channels: d of a head.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inner = MatrixProduct(REAL, REAL, scale=channels**-0.5)
+        self.outer = MatrixProduct(REAL, REAL)
+
+    def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Heads [..., N, d] three times -> [..., N, d]."""
+        weights = self.inner(q, k.transpose(-1, -2)).softmax(-1)  # [..., N, N], queries by keys
+        out: Tensor = self.outer(weights, v)
+        return out
+
+
+class SoftmaxSelfAttention(SelfAttention):
+    """Softmax attention in the place of a spiking one, of which it keeps projections and norms: the ANN twin.
+
+    Queries, keys and values are real, and nothing fires inside. Plan words of the spiking operator (threshold, scale,
+    erode) say nothing here.
+    """
+
+    def __init__(self, plan: AttentionPlan) -> None:
+        super().__init__(plan, mixed=REAL, fires=False)
+        self.product = SoftmaxProduct(plan.dim // plan.heads)
+
+    def mix(self, memory: Memory | None, **parts: Tensor) -> Tensor:
+        """[T, B, C, ...] three times -> the shape of v."""
+        q, k, v = (self.split(parts[name]).transpose(-1, -2) for name in self.uses)
+        return self.merge(self.product(q, k, v).transpose(-1, -2), parts["v"])
