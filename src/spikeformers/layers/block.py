@@ -45,5 +45,5 @@ class Block(nn.Module):
 
 
 def drop_path_rates(highest: float, depth: int) -> list[float]:
-    """Stochastic depth of each of `depth` blocks: from 0 in the first, linearly to `highest` in the last, as in timm."""
+    """Stochastic depth of each of `depth` blocks: linear from 0 in the first to `highest` in the last, as in timm."""
     return [highest * index / max(depth - 1, 1) for index in range(depth)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 from spikeformers.layers.frames import over_frames
@@ -95,7 +96,7 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, ...] -> [T, B, C', ...]; channels are innermost in memory, so that no transposition copies."""
         rows = x.flatten(3).transpose(-1, -2)  # [T, B, N, C]
-        return super().forward(rows).transpose(-1, -2).unflatten(3, x.shape[3:])
+        return torch.unflatten(super().forward(rows).transpose(-1, -2), 3, x.shape[3:])
 
     def op_spec(self) -> OpSpec:
         """The linear map."""

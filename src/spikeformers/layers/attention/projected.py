@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
@@ -104,8 +105,8 @@ class SelfAttention(nn.Module, ABC):
 
     def split(self, x: Tensor) -> Tensor:
         """[T, B, C, ...] -> heads [T, B, h, d, N], channels before positions."""
-        return x.flatten(3).unflatten(2, (self.heads, -1))
+        return torch.unflatten(x.flatten(3), 2, (self.heads, -1))
 
     def merge(self, x: Tensor, like: Tensor) -> Tensor:
         """Heads [T, B, h, d, N] -> [T, B, C, ...] with the positions of `like`."""
-        return x.flatten(2, 3).unflatten(3, like.shape[3:])
+        return torch.unflatten(x.flatten(2, 3), 3, like.shape[3:])
