@@ -25,16 +25,14 @@ from spikeformers.models.config import ModelConfig, require, require_positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrunkConfig(ModelConfig):
-    """Words of a tokenizer with four stages and blocks of self-attention over its tokens.
+class BlocksConfig(ModelConfig):
+    """Words of blocks of self-attention over tokens of one width.
 
     Args:
         dim: channels of the tokens.
         depth: number of blocks.
         heads: attention heads.
         mlp_ratio: hidden channels of the MLP over dim.
-        attention_v_threshold: threshold of the neuron inside the attention.
-        pooling: one digit for each of four tokenizer stages, 1 where a max-pool halves the map.
         drop_path: stochastic depth in training: the probability with which a sample loses a branch of the last block,
             growing linearly from 0 in the first one.
     """
@@ -43,21 +41,35 @@ class TrunkConfig(ModelConfig):
     depth: int = 4
     heads: int = 12
     mlp_ratio: float = 4.0
-    attention_v_threshold: float = 0.5
-    pooling: str = "0011"
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for word in ("dim", "depth", "heads"):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
-        require(self.dim >= 8, f"dim must be at least 8 (the tokenizer starts with dim // 8 channels), got {self.dim}.")
         require(self.dim % self.heads == 0, f"dim must be a multiple of heads, got dim {self.dim}, heads {self.heads}.")
-        for word in ("mlp_ratio", "attention_v_threshold"):
-            require_positive(word, getattr(self, word))
+        require_positive("mlp_ratio", self.mlp_ratio)
         require(0 <= self.drop_path < 1, f"drop_path must be from 0 to below 1, got {self.drop_path}.")
         hidden = self.dim * self.mlp_ratio
         require(1 <= hidden < 2**31, f"mlp_ratio {self.mlp_ratio} gives the MLP {hidden:g} channels.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrunkConfig(BlocksConfig):
+    """Words of blocks behind a tokenizer with four stages.
+
+    Args:
+        attention_v_threshold: threshold of the neuron inside the attention.
+        pooling: one digit for each of four tokenizer stages, 1 where a max-pool halves the map.
+    """
+
+    attention_v_threshold: float = 0.5
+    pooling: str = "0011"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.dim >= 8, f"dim must be at least 8 (the tokenizer starts with dim // 8 channels), got {self.dim}.")
+        require_positive("attention_v_threshold", self.attention_v_threshold)
         require(
             len(self.pooling) == 4 and set(self.pooling) <= {"0", "1"},
             f"pooling has one digit, 0 or 1, for each of the four tokenizer stages, got {self.pooling!r}.",
@@ -94,21 +106,25 @@ class ProductTrunkConfig(TrunkConfig):
 class TrunkModel(SpikingModel):
     """A tokenizer that yields its maps, blocks over the last one, a head; a subclass builds the three."""
 
-    config: TrunkConfig
+    config: BlocksConfig
     tokenizer: Tokenizer
     blocks: nn.ModuleList
 
     @property
     def stride(self) -> int:
         """Input pixels per token and direction."""
-        return self.config.stride
+        return self.tokenizer.strides[-1]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """What the tokenizer gives [T, B, C, H, W] -> what the blocks take; the same unless a subclass adds to it."""
+        return tokens
 
     def _stages(self, x: Tensor, memory: Memory | None) -> Iterator[tuple[int, Tensor]]:
         *earlier, last = self.tokenizer.strides
         maps = self.tokenizer.maps(x, memory)
         for stride in earlier:
             yield stride, next(maps)
-        x = next(maps)
+        x = self.embed(next(maps))
         for block in self.blocks:
             x = block(x, memory)
         yield last, x
