@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spikeformers.catalog import official
+from spikeformers.catalog.official.blocks import count
 from spikeformers.errors import UnknownNameError
 from tests.golden_rules import golden, golden_names
 
@@ -15,10 +16,12 @@ FILES = [name for name in golden_names("spikformer", "spikingformer") if golden(
 def test_modules_and_neurons_in_their_order(name: str) -> None:
     file = golden(name)
     form = official.form(file["system"], file["variant"])
-    names = official.names(file["system"], file["variant"], file["config"]["depth"])
+    counts = form.count_theirs(entry[0] for entry in file["state_dict"])
+    names = form.names(counts)
+    assert official.names(file["system"], file["variant"], names) == names
     assert len(set(names.values())) == len(names)
     theirs = dict.fromkeys(entry[0].rpartition(".")[0] or entry[0] for entry in file["state_dict"])
-    unused = form.unused_names(file["config"]["depth"])
+    unused = form.unused_names(counts)
     assert [module for module in theirs if module not in unused] == [m for m in names.values() if m in theirs]
     neurons = [row[0] for row in file["eval"]["spikes"]]
     assert [module for own, module in names.items() if own.endswith("neuron")] == neurons
@@ -31,20 +34,57 @@ def test_the_number_of_blocks(name: str) -> None:
     file = golden(name)
     names = [entry[0] for entry in file["state_dict"]]
     form = official.form(file["system"], file["variant"])
-    assert official.count_blocks(names, form.modules.values()) == file["config"]["depth"]
+    assert form.count_theirs(names) == {"blocks": file["config"]["depth"]}
 
 
 def test_counting_blocks() -> None:
-    templates = ["stem", "block.{i}.attn.q"]
+    groups = {"blocks": {"block."}, "stem.blocks": {"stem.stage", "tokens.stage"}}
     names = ["stem.weight", "block.0.attn.q.weight", "block.7.attn.q.weight", "block.7.norm", "block.x.y", "blocks.3.z"]
-    assert official.count_blocks(names, templates) == 2
-    assert official.count_blocks([], templates) == 0
+    assert count(names, groups) == {"blocks": 2, "stem.blocks": 0}
+    names = ["stem.stage2_conv.weight", "stem.stage10_conv.weight", "tokens.stage10_bn.bias", "x.block.1.y", "block.1"]
+    assert count(names, groups) == {"blocks": 0, "stem.blocks": 2}
+    assert count(["block.0.x"], {}) == {}
+
+
+def test_groups_are_counted_and_written_out_by_themselves() -> None:
+    form = official.Form(
+        system="s",
+        variant="v",
+        modules={
+            "stem.{i}.conv": "stem.conv_layers.{i}.0",
+            "middle": "mid",
+            "stages.3.{i}.q": "block3.{i}.attn.q",
+            "stages.3.{i}.k": "block3.{i}.attn.k",
+            "stages.4.{i}.q": "block4.{i}.attn.q",
+            "head": "head",
+        },
+        aliases={"old4.{i}.q": "block4.{i}.attn.q"},
+        unused=("block3.{i}.norm", "norm"),
+        trailing={},
+        sizes={},
+        depths={},
+        present={},
+    )
+    theirs = ["stem.conv_layers.0.0.weight", "block3.0.attn.q.weight", "block3.1.attn.k.weight", "old4.0.q.weight"]
+    counts = form.count_theirs(theirs)
+    assert counts == {"stem": 1, "stages.3": 2, "stages.4": 1}
+    names = form.names(counts)
+    assert list(names) == [
+        *("stem.0.conv", "middle", "stages.3.0.q", "stages.3.0.k", "stages.3.1.q", "stages.3.1.k", "stages.4.0.q"),
+        "head",
+    ]
+    assert names["stages.3.1.k"] == "block3.1.attn.k"
+    assert form.count_ours(f"{name}.weight" for name in names) == counts
+    assert form.former_names(counts) == {"old4.0.q": "block4.0.attn.q"}
+    assert form.unused_names(counts) == {"block3.0.norm", "block3.1.norm", "norm"}
+    assert len(form.names({}, at_least=1)) == 6
 
 
 @pytest.mark.parametrize("system", official.systems())
 def test_former_names_lead_to_present_ones(system: str) -> None:
     for form in official.forms(system):
-        names, former = form.names(2), form.former_names(2)
+        counts = dict.fromkeys(form.count_ours([]), 2)
+        names, former = form.names(counts), form.former_names(counts)
         assert set(former.values()) <= set(names.values())
         assert not set(former) & set(names.values())
 
@@ -67,6 +107,6 @@ def test_unknown_forms() -> None:
         UnknownNameError, match=r"form 'gesture' of 'spikformer'.*There are: cifar, cifar10dvs, imagenet"
     ):
         official.form("spikformer", "gesture")
-    assert official.names("spikformer", "gesture", 2) == {}
-    assert official.names("toy", "", 2) == {}
-    assert official.names(None, None, 2) == {}
+    assert official.names("spikformer", "gesture", ["blocks.0.x"]) == {}
+    assert official.names("toy", "", ["blocks.0.x"]) == {}
+    assert official.names(None, None, ["blocks.0.x"]) == {}

@@ -13,6 +13,7 @@
     variant = "cifar"                    # optional: the form this model starts from
     config = { dim = 384, depth = 4 }    # its own words
     parameters = 9_324_730               # trainable values
+    published_parameters = 9_324_730     # optional: the same as the authors count it, where they say it to the digit
     published = [{ value = 95.19, source = "paper, table" }]   # optional; also metric, time_steps, image_size
     notes = ["..."]                      # optional
     uncertain = ["heads"]                # optional: words nobody published
@@ -85,7 +86,13 @@ def _record(
         entry,
         where,
         required={"config": dict, "parameters": int},
-        optional={"variant": str, "published": list, "notes": list, "uncertain": list},
+        optional={
+            "variant": str,
+            "published_parameters": int,
+            "published": list,
+            "notes": list,
+            "uncertain": list,
+        },
     )
     if not (_NAME.fullmatch(name) and name.startswith(table["family"] + "_")):
         raise ConfigError(
@@ -109,6 +116,7 @@ def _record(
         builds=table["builds"],
         config=config,
         parameters=fields["parameters"],
+        published_parameters=fields.get("published_parameters"),
         time_steps=config["time_steps"],
         input=(config["in_channels"], *config["image_size"]),
         dataset=name.partition(".")[2],

@@ -67,6 +67,7 @@ class Record:
         builds: "module:Class" of the model.
         config: Every configuration word the model needs.
         parameters: Number of trainable values.
+        published_parameters: The same as the authors count it; None where they do not say it to the digit.
         time_steps: T, the number of time steps.
         input: (channels, height, width) of one time step.
         dataset: The data set the name ends in.
@@ -84,6 +85,7 @@ class Record:
     builds: str
     config: dict[str, Any]
     parameters: int
+    published_parameters: int | None
     time_steps: int
     input: tuple[int, int, int]
     dataset: str

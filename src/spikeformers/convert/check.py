@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spikeformers.catalog import official
 from spikeformers.catalog.official import Form
-from spikeformers.convert.translate import Translation, official_name, official_shape, translate
+from spikeformers.convert.translate import Translation, official_name, official_shape, split, translate
 
 _SHOWN = 12
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -20,9 +20,9 @@ def disagreements(config: Mapping[str, Any], shown: Mapping[str, Any]) -> list[s
     """Return a sentence for every configuration word that is not what the tensors show."""
     return [
         f"the config says {word} {config[word]!r}, the tensors "
-        + (f"have {value} blocks" if word == "depth" else f"show {word} {value:g}")
+        + (f"have {value} blocks" if word == "depth" else f"show {word} {_written(value)}")
         for word, value in shown.items()
-        if word in config and config[word] != value
+        if word in config and _comparable(config[word]) != value
     ]
 
 
@@ -30,7 +30,7 @@ def problems(translation: Translation, form: Form, model: nn.Module) -> dict[str
     """Compare tensors with the state of the model; by kind, the official names (with shapes, where those differ)."""
     expected = model.state_dict()
     state = {name: official_shape(name, tensor, form) for name, tensor in expected.items()}
-    modules = form.names(official.count_blocks(state, form.modules))
+    modules = form.names(form.count_ours(state))
     tensors = translation.tensors
     found = {
         "missing": [official_name(name, modules) for name in state if name not in tensors],
@@ -80,10 +80,19 @@ def _flaw(tensor: Tensor, expected: Tensor) -> str:
 
 def _advice(tensors: Mapping[str, Tensor]) -> list[str]:
     forms = [form for system in official.systems() for form in official.forms(system)]
-    ours = {module for form in forms for module in form.names(1)}
-    if any(name.rpartition(".")[0] in ours for name in tensors):
-        return ["Some names are this library's own. Its checkpoints are read by spikeformers.load."]
+    if any({split(name)[0] for name in tensors} <= form.names(form.count_ours(tensors)).keys() for form in forms):
+        return ["The names are this library's own. Its checkpoints are read by spikeformers.load."]
     fitting = [f"{form.system!r} {form.variant!r}" for form in forms if not translate(tensors, form).unexpected]
     if fitting:
         return [f"All names belong to {' or '.join(fitting)}: name that system and variant instead."]
     return ["No form known here has all these names."]
+
+
+def _comparable(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value)
+    return str(list(value)) if isinstance(value, tuple) else f"{value:g}"

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from spikeformers.catalog import official
 from spikeformers.convert.released import require_whole
-from spikeformers.convert.translate import official_name, official_shape
+from spikeformers.convert.translate import official_name, official_shape, split
 from spikeformers.errors import CheckpointError, UnknownNameError, suggest
 from spikeformers.models import SpikingModel
 
@@ -42,9 +42,9 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
         )
     form = official.form(model.system, model.variant)
     tensors = dict(_KINDS[what](model))
-    modules = form.names(official.count_blocks(model.state_dict(), form.modules))
+    modules = form.names(form.count_ours(model.state_dict()))
     order = {module: position for position, module in enumerate(modules)}
-    foreign = [name for name in tensors if name.rpartition(".")[0] not in modules]
+    foreign = [name for name in tensors if split(name)[0] not in modules]
     if foreign:
         raise CheckpointError(
             f"The form {form.variant!r} of {form.system!r} has no counterpart of {', '.join(foreign)}. "
@@ -54,7 +54,7 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
         require_whole(model, form)
     return {
         official_name(name, modules): tensors[name].detach().clone().reshape(official_shape(name, tensors[name], form))
-        for name in sorted(tensors, key=lambda name: order[name.rpartition(".")[0]])
+        for name in sorted(tensors, key=lambda name: order[split(name)[0]])
     }
 
 

@@ -14,7 +14,7 @@ from spikeformers.catalog import official
 from spikeformers.catalog.official import Form
 from spikeformers.convert.check import disagreements, problems, report
 from spikeformers.convert.source import Source, read_tensors
-from spikeformers.convert.translate import Translation, sizes_shown, translate
+from spikeformers.convert.translate import Translation, translate, words_shown
 from spikeformers.errors import CheckpointError, ConfigError
 from spikeformers.models import SpikingModel, model_class
 
@@ -74,15 +74,15 @@ def _complete(
 ) -> dict[str, Any]:
     """Add to the user's words those the tensors show, and those of the form where neither says anything."""
     released = catalog.variant(form.system, form.variant).config
-    shown = sizes_shown(translation, form, said={**released, **config})
+    shown = words_shown(translation, form, said={**released, **config})
     wrong = disagreements(config, shown)
     if wrong:
         raise CheckpointError(f"{'; '.join(wrong)}. Leave these words out, or convert the file they belong to.")
     words = {**released, **shown, **config}
     # Without these sizes there is no model to compare the tensors with.
-    hidden = {place[0] for word, place in form.sizes.items() if word not in words}
+    hidden = [place.tensor for word, places in form.places() for place in places if word not in words]
     if hidden:
-        names = [translation.official_name(name, form) for name in sorted(hidden)]
+        names = [translation.official_name(name, form) for name in sorted(set(hidden))]
         found = {"missing or without its dimensions": names, "unexpected": translation.unexpected}
         raise CheckpointError(report(form, found, tensors))
     return words

@@ -24,7 +24,7 @@ def require_whole(model: SpikingModel, form: Form) -> None:
     missing = [name for name in released.state_dict() if name not in own]
     if not missing:
         return
-    modules = form.names(official.count_blocks(own, form.modules))
+    modules = form.names(form.count_ours(own))
     names = shortened([official_name(name, modules) for name in missing])
     config = model.config.to_dict()
     words = [
@@ -45,6 +45,6 @@ def _build(form: Form, model: SpikingModel) -> SpikingModel:
     """Return the form as it was released, but in the sizes of the model; its tensors have no values."""
     variant = catalog.variant(form.system, form.variant)
     words = model.config.to_dict()
-    sizes = {word: words[word] for word in ("depth", "heads", *form.sizes) if word in words}
+    sizes = {word: words[word] for word in ("heads", *form.shown_words) if word in words}
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return model_class(variant.builds).from_words({**variant.config, **sizes})

@@ -9,14 +9,24 @@ from typing import Any
 
 from torch import Tensor
 
-from spikeformers.catalog import official
-from spikeformers.catalog.official import Form
+from spikeformers.catalog.official import Form, Place
+
+
+def split(name: str) -> tuple[str, str]:
+    """Return the module of a tensor, "" for the model itself, and what the tensor is called in it."""
+    module, _, leaf = name.rpartition(".")
+    return module, leaf
+
+
+def join(module: str, leaf: str) -> str:
+    """Return the name of a tensor of a module."""
+    return f"{module}.{leaf}" if module else leaf
 
 
 def official_name(name: str, modules: Mapping[str, str]) -> str:
     """Return the authors' name of a tensor of ours; a part they do not have keeps our name."""
-    module, _, leaf = name.rpartition(".")
-    return f"{modules.get(module, module)}.{leaf}"
+    module, leaf = split(name)
+    return join(modules.get(module, module), leaf)
 
 
 def official_shape(name: str, tensor: Tensor, form: Form) -> tuple[int, ...]:
@@ -29,56 +39,77 @@ class Translation:
     """Tensors under our names.
 
     Attributes:
-        depth: Number of blocks they belong to.
+        counts: Number of blocks they belong to, by group.
         tensors: Our name to tensor, still in the authors' shape.
         given: Our name to the name it was given under.
+        unused: Given names that their files carry in vain.
         unexpected: Given names that no part of the form has.
     """
 
-    depth: int
+    counts: dict[str, int]
     tensors: dict[str, Tensor] = field(default_factory=dict)
     given: dict[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
 
     def official_name(self, name: str, form: Form) -> str:
         """Return the name under which a tensor of ours was given, or should have been."""
-        return self.given.get(name) or official_name(name, form.names(max(self.depth, 1)))
+        return self.given.get(name) or official_name(name, form.names(self.counts, at_least=1))
 
 
 def translate(tensors: Mapping[str, Tensor], form: Form) -> Translation:
-    """Sort the tensors of an official state dict into known ones, unused ones (dropped), and unexpected ones."""
-    depth = official.count_blocks(tensors, form.modules.values())
-    ours = {theirs: ours for ours, theirs in form.names(depth).items()}
-    former, unused = form.former_names(depth), form.unused_names(depth)
-    result = Translation(depth)
+    """Sort the tensors of an official state dict into known ones, unused ones, and unexpected ones."""
+    result = Translation(form.count_theirs(tensors))
+    ours = {theirs: ours for ours, theirs in form.names(result.counts).items()}
+    former, unused = form.former_names(result.counts), form.unused_names(result.counts)
     for name, tensor in tensors.items():
-        module, _, leaf = name.rpartition(".")
+        module, leaf = split(name)
         own_module = ours.get(former.get(module, module))
-        own = f"{own_module}.{leaf}"
-        if own_module and own not in result.tensors:
+        own = join(own_module or "", leaf)
+        if own_module is not None and own not in result.tensors:
             result.tensors[own] = tensor
             result.given[own] = name
-        elif name not in unused and module not in unused:
+        elif name in unused or module in unused:
+            result.unused.append(name)
+        else:
             result.unexpected.append(name)
     return result
 
 
-def sizes_shown(translation: Translation, form: Form, said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the configuration words that the shapes of the tensors show, such as dim, depth and num_classes.
+def words_shown(translation: Translation, form: Form, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration words that the tensors show, such as depth, dim and num_classes.
 
     Many ratios give the same size: where the one that was said is among them, it is the one that is returned.
     """
-    shown: dict[str, Any] = {"depth": translation.depth} if translation.depth else {}
-    for word, (name, dimension, *base) in form.sizes.items():
-        tensor = translation.tensors.get(name)
-        if tensor is None or tensor.dim() <= dimension:
-            continue
-        size = tensor.shape[dimension]
-        if not base:
-            shown[word] = size
-        elif shown.get(base[0]):
-            shown[word] = _ratio(size, shown[base[0]], said.get(word))
-    return shown
+    shown: dict[str, Any] = {}
+    for word, groups in form.depths.items():
+        counted = [translation.counts.get(g, 0) if isinstance(g, str) else g for g in _several(groups)]
+        if all(counted):
+            shown[word] = tuple(counted) if isinstance(groups, tuple) else counted[0]
+    for word, places in form.sizes.items():
+        sizes = [_size(place, translation, shown, said.get(word)) for place in _several(places)]
+        if None not in sizes:
+            shown[word] = tuple(sizes) if isinstance(places, tuple) else sizes[0]
+    return shown | {word: tensor in translation.tensors for word, tensor in form.present.items()}
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _size(place: Place, translation: Translation, shown: Mapping[str, Any], said: Any) -> int | float | None:
+    """Return what one place shows, or None where the tensor is not there or has no such dimensions."""
+    tensor = translation.tensors.get(place.tensor)
+    if tensor is None or tensor.dim() <= place.dimension:
+        return None
+    size = tensor.shape[place.dimension]
+    if place.base is None:
+        return size
+    if isinstance(place.base, str):
+        base = shown.get(place.base)
+    else:
+        base = tensor.shape[place.base] if tensor.dim() > place.base else None
+    return _ratio(size, base, said) if base else None
 
 
 def _ratio(size: int, base: int, said: Any) -> float:

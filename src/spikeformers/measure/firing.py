@@ -54,7 +54,7 @@ def firing(model: SpikingModel, x: Tensor) -> list[Firing]:
     Returns:
         One `Firing` for each call of a neuron layer. Counts of integer outputs are exact integers.
     """
-    theirs = official.names(model.system, model.variant, getattr(model.config, "depth", 0))
+    theirs = official.names(model.system, model.variant, [name for name, _ in model.named_neurons()])
     rows: list[Firing] = []
 
     def record(name: str, neuron: Neuron, current: Tensor, output: Tensor) -> None:

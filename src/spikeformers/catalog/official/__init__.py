@@ -3,11 +3,19 @@
 One file per system. Its tables:
 
     unused                what their files carry and their models never use: modules, or single tensors
-    [sizes]               configuration words that the tensors show: our tensor and its dimension, and optionally
-                          the word that dimension is a multiple of
-    [modules]             our module = theirs, in the order of their files, neurons included; {i} is the number of
-                          the block, any other word in braces comes from `words` of the variant. A tensor has the
-                          name of its module, then the same leaf on both sides: weight, bias, running_mean, ...
+    [sizes]               configuration words that the shapes of tensors show, one of
+                              word = ["our.tensor", 0]            the size of that dimension
+                              word = ["our.tensor", 0, 1]         that size over the size of dimension 1
+                              word = ["our.tensor", 0, "dim"]     that size over the word `dim`, listed before it
+                              word = [["a", 0], ["b", 0]]         a list of these
+    [depths]              configuration words that count blocks: a group, or a list of groups and of numbers that the
+                          form fixes, as in depths_by_stage = [1, 1, 2, "stages.3.blocks", "stages.4.blocks"]
+    [present]             configuration words that are true where the tensor they name (ours) is there
+    [modules]             our module = theirs, in the order of their files, neurons included. A tensor has the name of
+                          its module, then the same leaf on both sides: weight, bias, running_mean, ... {i}, at most
+                          once in a name, is the number of a block. Names with the same text before it are a group,
+                          counted by itself, and that text without its last dot, on our side, is the group's name:
+                          "blocks", "stages.3.blocks". Any other word in braces comes from `words` of the variant
     [trailing]            how many dimensions of size 1 follow in their weights, not in ours, by pattern of our module
     [variants.NAME]       one released form: `words`, and its own `unused`, `trailing` and `aliases`
     [variants.NAME.aliases]  older names: their old module = their present one
@@ -15,61 +23,17 @@ One file per system. Its tables:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from spikeformers.catalog.official.blocks import BLOCK
+from spikeformers.catalog.official.form import Form, Place
 from spikeformers.catalog.tables import read_toml
 from spikeformers.errors import UnknownNameError, suggest
 
-BLOCK = "{i}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Form:
-    """The names of one released form of a system. Names with `{i}` stand for every block.
-
-    Attributes:
-        system: The system, such as "spikformer".
-        variant: The form, such as "imagenet".
-        modules: Our module to theirs.
-        aliases: Their former module names to the present ones.
-        unused: Modules and tensors their files carry in vain.
-        trailing: Pattern of our module to the number of dimensions of size 1 that only their weights have.
-        sizes: Configuration word to (our tensor, dimension) or (our tensor, dimension, word it is a multiple of).
-    """
-
-    system: str
-    variant: str
-    modules: Mapping[str, str]
-    aliases: Mapping[str, str]
-    unused: tuple[str, ...]
-    trailing: Mapping[str, int]
-    sizes: Mapping[str, tuple[Any, ...]]
-
-    def names(self, depth: int) -> dict[str, str]:
-        """Return our module path to theirs for a model of `depth` blocks, block after block."""
-        return _expand(self.modules, depth)
-
-    def former_names(self, depth: int) -> dict[str, str]:
-        """Return their former module paths to the present ones."""
-        return _expand(self.aliases, depth)
-
-    def unused_names(self, depth: int) -> frozenset[str]:
-        """Return the modules and tensors their files carry in vain."""
-        return frozenset(_expand(dict.fromkeys(self.unused, ""), depth))
-
-    def trailing_dimensions(self, tensor: str) -> int:
-        """Return how many dimensions of size 1 follow in their tensor and not in ours, by our tensor's name."""
-        module, _, leaf = tensor.rpartition(".")
-        if leaf != "weight":
-            return 0
-        return next((count for pattern, count in self.trailing.items() if fnmatchcase(module, pattern)), 0)
+__all__ = ["Form", "Place", "form", "forms", "names", "systems"]
 
 
 def systems() -> list[str]:
@@ -106,23 +70,16 @@ def form(system: str, variant: str) -> Form:
     return known[variant]
 
 
-def names(system: str | None, variant: str | None, depth: int) -> dict[str, str]:
-    """Return our module path to the official one, neurons included, for a model of `depth` blocks.
+def names(system: str | None, variant: str | None, own: Iterable[str]) -> dict[str, str]:
+    """Return our module path to the official one, neurons included, for a model with the modules or tensors `own`.
 
     What follows no released form has no official names: the result is empty.
 
-    >>> names("spikformer", "cifar", 1)["blocks.0.attention.neuron"]
-    'block.0.attn.attn_lif'
+    >>> names("spikformer", "cifar", ["blocks.0.attention.neuron"])["blocks.0.mlp.expand.linear"]
+    'block.0.mlp.fc1_linear'
     """
     known = {form.variant: form for form in forms(system)} if system in systems() else {}
-    return known[variant].names(depth) if variant in known else {}
-
-
-def count_blocks(names: Iterable[str], templates: Iterable[str]) -> int:
-    """Return how many different blocks occur in names that are made after templates with `{i}`."""
-    starts = {re.escape(template.partition(BLOCK)[0]) for template in templates if BLOCK in template}
-    block = re.compile(rf"(?:{'|'.join(sorted(starts))})[0-9]+\.")
-    return len({match[0] for name in names if (match := block.match(name))})
+    return known[variant].names(known[variant].count_ours(own)) if variant in known else {}
 
 
 @cache
@@ -138,17 +95,15 @@ def _form(system: str, variant: str, table: Mapping[str, Any], own: Mapping[str,
         variant=variant,
         modules={ours: theirs.format(**words) for ours, theirs in table["modules"].items()},
         aliases=own.get("aliases", {}),
-        unused=(*table["unused"], *own.get("unused", [])),
+        unused=(*table.get("unused", []), *own.get("unused", [])),
         trailing={**table.get("trailing", {}), **own.get("trailing", {})},
-        sizes={word: tuple(place) for word, place in table["sizes"].items()},
+        sizes={word: _places(value) for word, value in table["sizes"].items()},
+        depths={w: tuple(v) if isinstance(v, list) else v for w, v in table.get("depths", {}).items()},
+        present=table.get("present", {}),
     )
 
 
-def _expand(templates: Mapping[str, str], depth: int) -> dict[str, str]:
-    """Write out the names of every block, block after block, between the names before and after the blocks."""
-    result: dict[str, str] = {}
-    for of_blocks, group in groupby(templates.items(), key=lambda pair: BLOCK in pair[0]):
-        pairs = list(group)
-        for i in range(depth if of_blocks else 1):
-            result |= {ours.replace(BLOCK, str(i)): theirs.replace(BLOCK, str(i)) for ours, theirs in pairs}
-    return result
+def _places(value: list[Any]) -> Place | tuple[Place, ...]:
+    if isinstance(value[0], list):
+        return tuple(Place(*place) for place in value)
+    return Place(*value)
