@@ -3,13 +3,11 @@
 from spikeformers.layers.attention import (
     ATTENTIONS,
     AttentionPlan,
-    Projection,
     SelfAttention,
     SoftmaxProduct,
     SpikeDrivenSelfAttention,
     SpikingSelfAttention,
     build_attention,
-    linear_projection,
 )
 from spikeformers.layers.block import Block, drop_path_rates
 from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
@@ -34,10 +32,14 @@ from spikeformers.layers.neurons import (
 from spikeformers.layers.norms import NORMS, register_norm
 from spikeformers.layers.op_spec import DescribesItself, OpSpec
 from spikeformers.layers.pool import Dilate, MaxPool
+from spikeformers.layers.projection import Projection, conv_projection, linear_projection
+from spikeformers.layers.rep_conv import RepConv, rep_conv_projection
 from spikeformers.layers.residual import Add, Shortcut, branch_values, build_join, joined_values
-from spikeformers.layers.stack import build_blocks
+from spikeformers.layers.separable import SeparableConvolution
+from spikeformers.layers.stack import build_blocks, build_conv_blocks, values_behind
 from spikeformers.layers.tokenizers import PatchSplitting, SpikingTokenizer, Tokenizer
 from spikeformers.layers.unit import Unit, branch_unit, unit_inputs
+from spikeformers.layers.unused import Unused
 from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
 from spikeformers.layers.vocabulary import Vocabulary
 from spikeformers.layers.weighted import Classifier, Conv2d, Init, Linear, Mask, MatrixProduct
@@ -79,7 +81,9 @@ __all__ = [
     "PatchSplitting",
     "Projection",
     "ReLU",
+    "RepConv",
     "SelfAttention",
+    "SeparableConvolution",
     "Shortcut",
     "SoftmaxProduct",
     "SpikeDrivenSelfAttention",
@@ -91,13 +95,16 @@ __all__ = [
     "TernaryLIF",
     "Tokenizer",
     "Unit",
+    "Unused",
     "Values",
     "Vocabulary",
     "branch_unit",
     "branch_values",
     "build_attention",
     "build_blocks",
+    "build_conv_blocks",
     "build_join",
+    "conv_projection",
     "drop_path_rates",
     "integers",
     "joined_values",
@@ -105,5 +112,7 @@ __all__ = [
     "register_encoder",
     "register_neuron",
     "register_norm",
+    "rep_conv_projection",
     "unit_inputs",
+    "values_behind",
 ]

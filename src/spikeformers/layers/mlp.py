@@ -1,15 +1,16 @@
-"""The feed-forward branch of a block: two linears with their norms and neurons."""
+"""The feed-forward branch of a block: two linears, or convolutions, with their norms and neurons."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
+from spikeformers.layers.projection import conv_projection, linear_projection
 from spikeformers.layers.residual import Shortcut
 from spikeformers.layers.unit import branch_unit, unit_inputs
 from spikeformers.layers.values import Values
 from spikeformers.layers.vocabulary import Vocabulary
-from spikeformers.layers.weighted import Init, Linear
+from spikeformers.layers.weighted import Init
 
 
 class SpikingMLP(nn.Module):
@@ -20,17 +21,29 @@ class SpikingMLP(nn.Module):
         inputs: declared values of the stream.
         vocabulary: neuron and norm.
         shortcut: how the branch joins the stream, which says where its neurons are.
-        init: initialisation of the linears.
+        init: of the weights.
+        kernel: of convolutions without bias in the place of the linears; None for linears.
     """
 
     def __init__(
-        self, dim: int, hidden: int, *, inputs: Values, vocabulary: Vocabulary, shortcut: Shortcut, init: Init
+        self,
+        dim: int,
+        hidden: int,
+        *,
+        inputs: Values,
+        vocabulary: Vocabulary,
+        shortcut: Shortcut,
+        init: Init,
+        kernel: int | None = None,
     ) -> None:
         super().__init__()
-        expand = Linear(dim, hidden, inputs=unit_inputs(shortcut, inputs, vocabulary), init=init)
-        contract = Linear(hidden, dim, inputs=vocabulary.spikes, init=init)
-        self.expand = branch_unit(shortcut, vocabulary, hidden, linear=expand)
-        self.contract = branch_unit(shortcut, vocabulary, dim, last=True, linear=contract)
+        project = linear_projection(bias=True, init=init)
+        if kernel is not None:
+            project = conv_projection(kernel=kernel, init=init)
+        arriving = unit_inputs(shortcut, inputs, vocabulary)
+        expand, contract = project(dim, hidden, arriving), project(hidden, dim, vocabulary.spikes)
+        self.expand = branch_unit(shortcut, vocabulary, hidden, expand)
+        self.contract = branch_unit(shortcut, vocabulary, dim, contract, last=True)
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] -> the same."""

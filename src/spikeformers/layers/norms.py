@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -25,6 +26,13 @@ class BatchNorm(_BatchNorm):
             rows = super().forward(input.transpose(-1, -2).reshape(-1, C))
             return rows.reshape(T, B, -1, C).transpose(-1, -2)
         return over_frames(super().forward, input)
+
+    @torch.no_grad()
+    def at_zero(self) -> Tensor:
+        """What eval mode makes of zero [C]: bias - running_mean weight / sqrt(running_var + eps)."""
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        return self.bias - self.running_mean * self.weight / torch.sqrt(self.running_var + self.eps)
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {"batch_norm": BatchNorm}

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.pool import MaxPool
-from spikeformers.layers.residual import Add
-from spikeformers.layers.unit import Unit
+from spikeformers.layers.residual import Shortcut, build_join, joined_values
+from spikeformers.layers.unit import Unit, branch_unit
 from spikeformers.layers.values import REAL, Values
 from spikeformers.layers.vocabulary import Vocabulary
-from spikeformers.layers.weighted import Conv2d
+from spikeformers.layers.weighted import Conv2d, Init
 
 
 def stage_strides(pooling: str) -> list[int]:
@@ -49,8 +49,10 @@ class Tokenizer(nn.Module, ABC):
 class PatchSplitting(Tokenizer):
     """Spikformer's stem: four stages (convolution, norm, neuron, pool), then a convolutional position embedding.
 
-    Widths C/8, C/4, C/2, C; the embedding (convolution, norm, neuron; "RPE" in the paper) is added to its input, so the
-    tokens are integers 0..2 (Zhou et al., ICLR 2023).
+    Widths C/8, C/4, C/2, C. With the "sew" shortcut the embedding (convolution, norm, neuron; "RPE" in the paper) is
+    added to spikes, so the tokens are integers 0..2 (Zhou et al., ICLR 2023). With the "membrane" shortcut the last
+    neuron comes behind the fork: the embedding (neuron, convolution, norm) is added to the real, pooled pre-activations
+    of the last stage (Spike-driven Transformer, Yao et al., NeurIPS 2023).
 
     Args:
         in_channels: channels of the input.
@@ -59,6 +61,8 @@ class PatchSplitting(Tokenizer):
         pool_before_neuron: pool the real pre-activations in place of the spikes (CML, Zhou et al. 2024).
         vocabulary: neuron and norm.
         inputs: declared values of the input.
+        shortcut: "sew" or "membrane".
+        init: of the convolutions.
     """
 
     def __init__(
@@ -70,6 +74,8 @@ class PatchSplitting(Tokenizer):
         pool_before_neuron: bool,
         vocabulary: Vocabulary,
         inputs: Values = REAL,
+        shortcut: Shortcut = "sew",
+        init: Init = "kaiming_uniform",
     ) -> None:
         super().__init__()
         widths = [in_channels, dim // 8, dim // 4, dim // 2, dim]
@@ -77,7 +83,7 @@ class PatchSplitting(Tokenizer):
         self.stages = nn.ModuleList()
         for i, pooled in enumerate(pooling):
             parts: dict[str, nn.Module] = {
-                "conv": Conv2d(widths[i], widths[i + 1], inputs=spikes if i else inputs),
+                "conv": Conv2d(widths[i], widths[i + 1], inputs=spikes if i else inputs, init=init),
                 "norm": vocabulary.build_norm(widths[i + 1]),
                 "neuron": vocabulary.build_neuron(),
             }
@@ -85,14 +91,15 @@ class PatchSplitting(Tokenizer):
                 parts["pool"] = MaxPool()
                 if pool_before_neuron:
                     parts["neuron"] = parts.pop("neuron")
+            if shortcut == "membrane" and i == len(pooling) - 1:
+                del parts["neuron"]
             self.stages.append(Unit(**parts))
-        self.position = Unit(
-            conv=Conv2d(dim, dim, inputs=spikes), norm=vocabulary.build_norm(dim), neuron=vocabulary.build_neuron()
-        )
-        self.join = Add()
+        conv = Conv2d(dim, dim, inputs=spikes, init=init)
+        self.position = branch_unit(shortcut, vocabulary, dim, {"conv": conv}, last=True)
+        self.join = build_join(shortcut, vocabulary)
         strides = stage_strides(pooling)
         self.strides = (*strides, strides[-1])
-        self.values = Add.values(spikes, spikes)
+        self.values = joined_values(shortcut, spikes, vocabulary)
 
     def maps(self, x: Tensor, memory: Memory | None = None) -> Iterator[Tensor]:
         """[T, B, C_in, H, W] -> one map [T, B, C_i, H / stride, W / stride] after another."""

@@ -36,14 +36,14 @@ def unit_inputs(shortcut: Shortcut, stream: Values, vocabulary: Vocabulary) -> V
 
 
 def branch_unit(
-    shortcut: Shortcut, vocabulary: Vocabulary, channels: int, *, last: bool = False, **operation: nn.Module
+    shortcut: Shortcut, vocabulary: Vocabulary, channels: int, operation: dict[str, nn.Module], *, last: bool = False
 ) -> Unit:
     """One unit of a residual branch: its neuron in front or behind, as the shortcut has it.
 
     Args:
         channels: of the operation's output.
+        operation: the convolution or linear (or several) by the names of their parts, such as {"conv": ...}.
         last: whether the branch ends here; behind a vanilla branch the neuron comes after the sum.
-        operation: the convolution or linear by the name of its part, `conv=...` or `linear=...`.
     """
     norm, neuron = vocabulary.build_norm(channels), vocabulary.build_neuron()
     if shortcut == "membrane":

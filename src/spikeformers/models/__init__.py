@@ -3,17 +3,29 @@
 from spikeformers.models.base import SpikingModel, State
 from spikeformers.models.checkpoint import Header, load, read_header, save
 from spikeformers.models.config import ModelConfig
+from spikeformers.models.e_spikeformer import ESpikeFormer, ESpikeFormerConfig
+from spikeformers.models.meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
+from spikeformers.models.pyramid import PyramidConfig, PyramidModel
 from spikeformers.models.registry import create_model, list_models, model_class
+from spikeformers.models.sdt import SDT, SDTConfig
 from spikeformers.models.spikformer import Spikformer, SpikformerConfig
 from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
 from spikeformers.models.transfer import Transfer, adapt, freeze
 from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel, TrunkConfig, TrunkModel
 
 __all__ = [
+    "SDT",
+    "ESpikeFormer",
+    "ESpikeFormerConfig",
     "Header",
+    "MetaSpikeFormer",
+    "MetaSpikeFormerConfig",
     "ModelConfig",
     "ProductTrunkConfig",
     "ProductTrunkModel",
+    "PyramidConfig",
+    "PyramidModel",
+    "SDTConfig",
     "Spikformer",
     "SpikformerConfig",
     "SpikingModel",

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from spikeformers.errors import UnknownNameError, suggest
 from spikeformers.layers.attention.masks import MaskAttention, QueryMaskAttention, SpikeDrivenSelfAttention
 from spikeformers.layers.attention.products import LearnedThresholdAttention, SpikingSelfAttention
-from spikeformers.layers.attention.projected import AttentionPlan, Projection, SelfAttention, linear_projection
+from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
 from spikeformers.layers.attention.softmax import SoftmaxProduct, SoftmaxSelfAttention
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "AttentionPlan",
     "LearnedThresholdAttention",
     "MaskAttention",
-    "Projection",
     "QueryMaskAttention",
     "SelfAttention",
     "SoftmaxProduct",
@@ -30,7 +29,6 @@ __all__ = [
     "SpikeDrivenSelfAttention",
     "SpikingSelfAttention",
     "build_attention",
-    "linear_projection",
 ]
 
 ATTENTIONS: dict[str, Callable[[AttentionPlan], SelfAttention]] = {

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
+from spikeformers.layers.projection import Projection
 from spikeformers.layers.residual import Shortcut
 from spikeformers.layers.unit import Unit, unit_inputs
 from spikeformers.layers.values import Values
 from spikeformers.layers.vocabulary import Vocabulary
-from spikeformers.layers.weighted import Init, Linear
-
-# channels in, channels out, declared values of the input -> an operation by the name of its part
-Projection = Callable[[int, int, Values], dict[str, nn.Module]]
-
-
-def linear_projection(*, bias: bool, init: Init) -> Projection:
-    """Projections that are linears over the channels."""
-
-    def build(channels_in: int, channels_out: int, inputs: Values) -> dict[str, nn.Module]:
-        return {"linear": Linear(channels_in, channels_out, inputs=inputs, bias=bias, init=init)}
-
-    return build
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,79 @@
+"""Spike-driven Transformer: attention by masks on a membrane-shortcut stream.
+
+Yao et al., "Spike-driven Transformer", NeurIPS 2023. Every branch starts with a neuron and ends in a norm, so each
+weighted input but the image's is binary, and the attention (SDSA) only masks and adds. The classifier is fed spikes;
+its logits of each time step (`forward_steps`) are what temporal efficient training (TET) takes.
+
+`dvs_mode` is the form the authors train on CIFAR10-DVS, whose attention dilates spikes ("Erode"). Their code also
+carries parameters it never uses (`talking_heads`, and two learned time constants with PLIF); they count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spikeformers.layers import (
+    AttentionPlan,
+    PatchSplitting,
+    SpikingHead,
+    Unused,
+    build_blocks,
+    drop_path_rates,
+    linear_projection,
+)
+from spikeformers.models.trunk import TrunkConfig, TrunkModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class SDTConfig(TrunkConfig):
+    """Words of Spike-driven Transformer; the defaults are SDT-2-512 for CIFAR-10.
+
+    Args:
+        dvs_mode: dilate keys, values and their products in the attention (see SpikeDrivenSelfAttention).
+    """
+
+    dim: int = 512
+    depth: int = 2
+    heads: int = 8
+    dvs_mode: bool = False
+
+
+class SDT(TrunkModel):
+    """Spike-driven Transformer, static and DVS forms."""
+
+    Config = SDTConfig
+
+    def __init__(self, config: SDTConfig) -> None:
+        super().__init__(config)
+        vocabulary = config.vocabulary()
+        self.tokenizer = PatchSplitting(
+            config.in_channels,
+            config.dim,
+            pooling=config.pooling,
+            pool_before_neuron=False,
+            vocabulary=vocabulary,
+            inputs=self.encoder.values,
+            shortcut="membrane",
+            init="trunc_normal",
+        )
+        plan = AttentionPlan(
+            dim=config.dim,
+            heads=config.heads,
+            inputs=self.tokenizer.values,
+            vocabulary=vocabulary,
+            shortcut="membrane",
+            qkv=linear_projection(bias=False, init="trunc_normal"),
+            out=linear_projection(bias=True, init="trunc_normal"),
+            v_threshold=config.attention_v_threshold,
+            erode=config.dvs_mode,
+        )
+        rates = drop_path_rates(config.drop_path, config.depth)
+        self.blocks = build_blocks(plan, rates, attention="sdsa1", mlp_ratio=config.mlp_ratio, init="trunc_normal")
+        self.head = SpikingHead(
+            config.dim, config.num_classes, neuron=vocabulary.build_neuron(), init="kaiming_uniform"
+        )
+        self.tokenizer.unused_neuron = Unused.like(vocabulary.build_neuron())
+        for block in self.blocks:
+            attention = block.get_submodule("attention")
+            attention.talking_heads = Unused(weight=(config.heads, config.heads, 1))
+            attention.unused_neuron = Unused.like(vocabulary.build_neuron())
