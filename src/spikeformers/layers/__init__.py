@@ -10,9 +10,11 @@ from spikeformers.layers.attention import (
     build_attention,
 )
 from spikeformers.layers.block import Block, drop_path_rates
+from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
 from spikeformers.layers.frames import OverFrames
 from spikeformers.layers.head import Head, MeanHead, SpikingHead
+from spikeformers.layers.layer_norm import LayerNorm
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.mlp import SpikingMLP
 from spikeformers.layers.neurons import (
@@ -31,11 +33,14 @@ from spikeformers.layers.neurons import (
 )
 from spikeformers.layers.norms import NORMS, register_norm
 from spikeformers.layers.op_spec import DescribesItself, OpSpec
-from spikeformers.layers.pool import Dilate, MaxPool
+from spikeformers.layers.pool import AvgPool, Dilate, MaxPool
+from spikeformers.layers.pooling_head import SequencePoolingHead
 from spikeformers.layers.projection import Projection, conv_projection, linear_projection
 from spikeformers.layers.rep_conv import RepConv, rep_conv_projection
 from spikeformers.layers.residual import Add, Shortcut, branch_values, build_join, joined_values
 from spikeformers.layers.separable import SeparableConvolution
+from spikeformers.layers.sew_tokenizer import ConvolutionalTokenizer, PatchTokenizer, SEWBlock, channel_schedule
+from spikeformers.layers.space_time import AttentionBranch, SpaceTime, SpaceTimeAttention, attention_branches
 from spikeformers.layers.stack import build_blocks, build_conv_blocks, values_behind
 from spikeformers.layers.tokenizers import PatchSplitting, SpikingTokenizer, Tokenizer
 from spikeformers.layers.unit import Unit, branch_unit, unit_inputs
@@ -58,10 +63,13 @@ __all__ = [
     "REAL",
     "TERNARY",
     "Add",
+    "AttentionBranch",
     "AttentionPlan",
+    "AvgPool",
     "Block",
     "Classifier",
     "Conv2d",
+    "ConvolutionalTokenizer",
     "DescribesItself",
     "Dilate",
     "Encoder",
@@ -69,6 +77,7 @@ __all__ = [
     "Init",
     "IntegerLIF",
     "IntensityEncoder",
+    "LayerNorm",
     "Linear",
     "Mask",
     "MatrixProduct",
@@ -79,13 +88,19 @@ __all__ = [
     "OpSpec",
     "OverFrames",
     "PatchSplitting",
+    "PatchTokenizer",
     "Projection",
     "ReLU",
     "RepConv",
+    "SEWBlock",
     "SelfAttention",
     "SeparableConvolution",
+    "SequencePoolingHead",
     "Shortcut",
     "SoftmaxProduct",
+    "SpaceTime",
+    "SpaceTimeAttention",
+    "SpaceTimeEmbedding",
     "SpikeDrivenSelfAttention",
     "SpikeFiringApproximation",
     "SpikingHead",
@@ -98,12 +113,14 @@ __all__ = [
     "Unused",
     "Values",
     "Vocabulary",
+    "attention_branches",
     "branch_unit",
     "branch_values",
     "build_attention",
     "build_blocks",
     "build_conv_blocks",
     "build_join",
+    "channel_schedule",
     "conv_projection",
     "drop_path_rates",
     "integers",

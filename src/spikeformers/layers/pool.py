@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikeformers.layers.frames import over_frames
+from spikeformers.layers.values import Values
 
 
 class MaxPool(nn.Module):
@@ -14,6 +15,26 @@ class MaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C, ceil(H/2), ceil(W/2)]."""
         return over_frames(lambda frames: F.max_pool2d(frames, 3, 2, 1), x)
+
+
+class AvgPool(nn.Module):
+    """Mean over windows that do not overlap.
+
+    Args:
+        size: height and width of a window.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.size = size
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[T, B, C, H, W] -> [T, B, C, H / size, W / size]."""
+        return over_frames(lambda frames: F.avg_pool2d(frames, self.size), x)
+
+    def values(self, inputs: Values) -> Values:
+        """Values of the output."""
+        return inputs.averaged(self.size**2)
 
 
 class Dilate(nn.Module):

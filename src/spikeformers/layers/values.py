@@ -72,6 +72,13 @@ class Values:
             return self
         return Values(self.kind, self.highest, self.signed, self.scale * factor)
 
+    def averaged(self, count: int) -> Values:
+        """Values of the mean of `count` elements."""
+        if self.kind == "real" or count == 1:
+            return self
+        highest = None if self.highest is None else self.highest * count
+        return integers(highest, signed=self.signed, scale=self.scale / count)
+
     def hold(self, x: Tensor) -> bool:
         """Whether every element of x is one of these values."""
         if self.kind == "real":

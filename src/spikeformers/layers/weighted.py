@@ -14,7 +14,7 @@ from spikeformers.layers.frames import over_frames
 from spikeformers.layers.op_spec import OpSpec
 from spikeformers.layers.values import Values
 
-Init = Literal["kaiming_uniform", "kaiming_normal", "trunc_normal"]
+Init = Literal["kaiming_uniform", "kaiming_normal", "trunc_normal", "zeros"]
 
 
 def initialise(module: nn.Conv2d | nn.Linear, init: Init) -> None:
@@ -22,14 +22,17 @@ def initialise(module: nn.Conv2d | nn.Linear, init: Init) -> None:
 
     Args:
         init: "kaiming_uniform" leaves them as PyTorch drew them (a = sqrt 5), the bias too; "kaiming_normal" is He's
-            normal distribution by fan-in; "trunc_normal" has standard deviation 0.02, cut at +-2, and zero bias.
+            normal distribution by fan-in; "trunc_normal" has standard deviation 0.02, cut at +-2, and zero bias;
+            "zeros" makes both zero.
     """
     if init == "kaiming_normal":
         nn.init.kaiming_normal_(module.weight)
     elif init == "trunc_normal":
         nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+    elif init == "zeros":
+        nn.init.zeros_(module.weight)
+    if init in ("trunc_normal", "zeros") and module.bias is not None:
+        nn.init.zeros_(module.bias)
 
 
 class Conv2d(nn.Conv2d):

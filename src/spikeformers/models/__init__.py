@@ -8,13 +8,15 @@ from spikeformers.models.meta_spikeformer import MetaSpikeFormer, MetaSpikeForme
 from spikeformers.models.pyramid import PyramidConfig, PyramidModel
 from spikeformers.models.registry import create_model, list_models, model_class
 from spikeformers.models.sdt import SDT, SDTConfig
+from spikeformers.models.spikeformer import Spikeformer, SpikeformerConfig
 from spikeformers.models.spikformer import Spikformer, SpikformerConfig
 from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
 from spikeformers.models.transfer import Transfer, adapt, freeze
-from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel, TrunkConfig, TrunkModel
+from spikeformers.models.trunk import BlocksConfig, ProductTrunkConfig, ProductTrunkModel, TrunkConfig, TrunkModel
 
 __all__ = [
     "SDT",
+    "BlocksConfig",
     "ESpikeFormer",
     "ESpikeFormerConfig",
     "Header",
@@ -26,6 +28,8 @@ __all__ = [
     "PyramidConfig",
     "PyramidModel",
     "SDTConfig",
+    "Spikeformer",
+    "SpikeformerConfig",
     "Spikformer",
     "SpikformerConfig",
     "SpikingModel",

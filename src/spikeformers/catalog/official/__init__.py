@@ -3,6 +3,8 @@
 One file per system. Its tables:
 
     unused                what their files carry and their models never use: modules, or single tensors
+    free                  configuration words in which models of one form differ though no single tensor shows them, as
+                          heads do in every system
     [sizes]               configuration words that the shapes of tensors show, one of
                               word = ["our.tensor", 0]            the size of that dimension
                               word = ["our.tensor", 0, 1]         that size over the size of dimension 1
@@ -100,6 +102,7 @@ def _form(system: str, variant: str, table: Mapping[str, Any], own: Mapping[str,
         sizes={word: _places(value) for word, value in table["sizes"].items()},
         depths={w: tuple(v) if isinstance(v, list) else v for w, v in table.get("depths", {}).items()},
         present=table.get("present", {}),
+        free=("heads", *table.get("free", [])),
     )
 
 

@@ -43,6 +43,7 @@ class Form:
         depths: Configuration word to the group whose blocks it counts, or to a list of groups and of numbers that the
             form fixes.
         present: Configuration word to our tensor; the word is true where that tensor is there.
+        free: Configuration words in which models of this form differ though no single tensor shows them.
     """
 
     system: str
@@ -54,6 +55,7 @@ class Form:
     sizes: Mapping[str, Place | tuple[Place, ...]]
     depths: Mapping[str, str | tuple[str | int, ...]]
     present: Mapping[str, str]
+    free: tuple[str, ...]
 
     @property
     def shown_words(self) -> tuple[str, ...]:

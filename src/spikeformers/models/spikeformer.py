@@ -1,0 +1,168 @@
+"""Spikeformer: spatio-temporal softmax attention on the tokens of a spiking tokenizer.
+
+Li, Lei, Yang, "Spikeformer: A Novel Architecture for Training High-Performance Low-Latency Spiking Neural Network",
+2022 (not Spikformer, which came with spiking self-attention).
+
+It is a hybrid. Neurons are in the tokenizer and in the hidden layer of every MLP, and nowhere else: attention is
+ordinary softmax attention of real values behind a LayerNorm, with a residual stream of real values, and the head pools
+real values. Only the tokenizer's convolutions behind the first and the MLPs' second linears can be fed spikes, and in
+the ImageNet form not even they are: its neuron, PLIAF, emits its positive membrane potential.
+
+Attention over time and the pooling over all time steps need every frame, so that the model cannot be streamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from typing import Literal
+
+from torch import Tensor, nn
+
+from spikeformers.layers import (
+    REAL,
+    Add,
+    Block,
+    ConvolutionalTokenizer,
+    LayerNorm,
+    Linear,
+    PatchTokenizer,
+    SequencePoolingHead,
+    SpaceTimeEmbedding,
+    Tokenizer,
+    Unit,
+    Vocabulary,
+    attention_branches,
+    drop_path_rates,
+)
+from spikeformers.models.config import require
+from spikeformers.models.trunk import BlocksConfig, TrunkModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikeformerConfig(BlocksConfig):
+    """Words of Spikeformer; the defaults are Spikeformer-7-256 for CIFAR10-DVS.
+
+    Args:
+        attention: "divided" (along time, then along space), or its ablations: "spatial" or "temporal" alone, or
+            "joint" (all tokens of all time steps at once).
+        tokenizer: "convolutional" or, as in the paper's ablation, "patch" (see `PatchTokenizer`).
+        tokenizer_strides: stride of each block of the convolutional tokenizer; the patch is their product.
+        tokenizer_kernel: kernel of its convolutions, odd.
+        blocks_per_stage: how many of its blocks share a width: with S stages, stage i has dim / 2^(S - 1 - i) channels.
+        built_image_size, built_time_steps: the input the position and time tables are built for; the nearest entries
+            are taken for another. None is image_size and time_steps as given here; from then on they are fixed.
+    """
+
+    in_channels: int = 2
+    image_size: tuple[int, int] = (128, 128)
+    neuron: str = "plif"
+    dim: int = 256
+    depth: int = 7
+    heads: int = 4
+    mlp_ratio: float = 2.0
+    attention: Literal["divided", "spatial", "temporal", "joint"] = "divided"
+    tokenizer: Literal["convolutional", "patch"] = "convolutional"
+    tokenizer_strides: tuple[int, ...] = (2, 1, 2, 1, 2, 1)
+    tokenizer_kernel: int = 3
+    blocks_per_stage: int = 2
+    built_image_size: tuple[int, int] | None = None
+    built_time_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Tables must not change with a later image_size or time_steps: fine-tuning keeps them and takes the nearest.
+        if self.built_image_size is None:
+            object.__setattr__(self, "built_image_size", self.image_size)
+        if self.built_time_steps is None:
+            object.__setattr__(self, "built_time_steps", self.time_steps)
+        self._check_tokenizer()
+        require(self.table_steps >= 1, f"built_time_steps must be at least 1, got {self.built_time_steps}.")
+        for word in ("image_size", "built_image_size"):
+            size = getattr(self, word)
+            require(
+                min(size) >= 1 and not any(pixels % self.stride for pixels in size),
+                f"{word} must be a multiple of {self.stride} (tokenizer_strides {list(self.tokenizer_strides)}), "
+                f"got {list(size)}.",
+            )
+
+    def _check_tokenizer(self) -> None:
+        strides = list(self.tokenizer_strides)
+        require(
+            bool(strides) and min(strides) >= 1, f"tokenizer_strides has a stride of 1 or more each, got {strides}."
+        )
+        require(
+            self.tokenizer_kernel >= 1 and self.tokenizer_kernel % 2 == 1,
+            f"tokenizer_kernel must be odd, so that a map keeps its size at stride 1, got {self.tokenizer_kernel}.",
+        )
+        require(self.blocks_per_stage >= 1, f"blocks_per_stage must be at least 1, got {self.blocks_per_stage}.")
+        halvings = (len(strides) - 1) // self.blocks_per_stage
+        require(
+            self.tokenizer == "patch" or self.dim % 2**halvings == 0,
+            f"dim must be a multiple of {2**halvings}: {len(strides)} tokenizer blocks, {self.blocks_per_stage} of a "
+            f"width, halve it {halvings} times; got {self.dim}.",
+        )
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per token and direction."""
+        return prod(self.tokenizer_strides)
+
+    @property
+    def table_size(self) -> tuple[int, int]:
+        """Height and width of the map the position table is built for."""
+        height, width = self.built_image_size or self.image_size
+        return height // self.stride, width // self.stride
+
+    @property
+    def table_steps(self) -> int:
+        """Time steps the time table is built for."""
+        return self.time_steps if self.built_time_steps is None else self.built_time_steps
+
+
+class Spikeformer(TrunkModel):
+    """Spikeformer, its ablations and, with `neuron = "relu"` or the word `ann`, its ANN twins."""
+
+    Config = SpikeformerConfig
+
+    def __init__(self, config: SpikeformerConfig) -> None:
+        super().__init__(config)
+        vocabulary = config.vocabulary()
+        self.tokenizer = self._build_tokenizer(config, vocabulary)
+        self.embedding = SpaceTimeEmbedding(config.dim, config.table_size, config.table_steps)
+        self.blocks = nn.ModuleList(
+            _block(config, vocabulary, rate) for rate in drop_path_rates(config.drop_path, config.depth)
+        )
+        self.head = SequencePoolingHead(config.dim, config.num_classes)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """[T, B, C, H, W] -> the same, with what the position and time tables add."""
+        embedded: Tensor = self.embedding(tokens)
+        return embedded
+
+    def _build_tokenizer(self, config: SpikeformerConfig, vocabulary: Vocabulary) -> Tokenizer:
+        inputs = self.encoder.values
+        if config.tokenizer == "patch":
+            return PatchTokenizer(config.in_channels, config.dim, stride=config.stride, inputs=inputs)
+        return ConvolutionalTokenizer(
+            config.in_channels,
+            config.dim,
+            kernel=config.tokenizer_kernel,
+            strides=config.tokenizer_strides,
+            blocks_per_stage=config.blocks_per_stage,
+            vocabulary=vocabulary,
+            inputs=inputs,
+        )
+
+
+def _block(config: SpikeformerConfig, vocabulary: Vocabulary, drop_path: float) -> Block:
+    hidden = int(config.dim * config.mlp_ratio)
+    mlp = Unit(
+        norm=LayerNorm(config.dim),
+        expand=Linear(config.dim, hidden, inputs=REAL),
+        neuron=vocabulary.build_neuron(),
+        contract=Linear(hidden, config.dim, inputs=vocabulary.spikes),
+    )
+    branches = attention_branches(config.attention, config.dim, config.heads)
+    return Block(partial(Add, drop_path), **branches, mlp=mlp)
