@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import torch
@@ -9,17 +10,34 @@ from torch import Tensor
 
 import spikeformers
 from spikeformers.layers.norms import BatchNorm
-from spikeformers.models import SpikingModel
+from spikeformers.models import SpikingModel, model_class
 
-TINY: dict[str, Any] = {"dim": 32, "depth": 2, "heads": 4, "mlp_ratio": 2, "num_classes": 5, "time_steps": 3}
+TINY: dict[str, Any] = {
+    "dim": 32,
+    "depth": 2,
+    "dims": [16, 16, 32, 32],
+    "depths_by_stage": [1, 1, 1, 1, 1],
+    "heads": 4,
+    "mlp_ratio": 2,
+    "num_classes": 5,
+    "time_steps": 3,
+}
 SMALLEST = "spikformer_4_384.cifar10"
+
+
+def fitting(name: str, **words: Any) -> dict[str, Any]:
+    """Those of the words that the model has."""
+    known = {field.name for field in fields(model_class(spikeformers.catalog.get(name).builds).Config)}
+    return {word: value for word, value in words.items() if word in known}
 
 
 def tiny_model(name: str, **overrides: Any) -> SpikingModel:
     """The model in tiny width and 2x2 tokens, in eval mode, its norms adapted to random inputs."""
     torch.manual_seed(0)
-    stride = 2 ** spikeformers.catalog.get(name).config["pooling"].count("1")
-    model = spikeformers.create_model(name, **{**TINY, "image_size": [2 * stride, 2 * stride], **overrides})
+    words = fitting(name, **TINY)
+    with torch.device("meta"):
+        stride = spikeformers.create_model(name, **words).stride
+    model = spikeformers.create_model(name, **{**words, "image_size": [2 * stride, 2 * stride], **overrides})
     for module in model.modules():
         if isinstance(module, BatchNorm):
             module.momentum = None  # plain averages, so that a few batches settle the running statistics
