@@ -13,6 +13,8 @@ from spikeformers.errors import ConfigError, UnknownNameError
 from spikeformers.layers import BINARY, NEURONS, REAL, TERNARY, Memory, Neuron, Vocabulary, integers, register_neuron
 from spikeformers.ops import Dynamics, Surrogate, lif
 
+STATELESS = ("sfa", "relu", "gelu")
+
 
 def neuron(word: str, **words: Any) -> Neuron:
     return Vocabulary(neuron=word, **words).build_neuron()
@@ -90,8 +92,73 @@ def test_relu_is_no_spiking_neuron(words: dict[str, Any]) -> None:
     assert not list(layer.parameters())
     (grad,) = torch.autograd.grad(layer(x).sum(), x)
     assert torch.equal(grad, (x > 0).double())
-    # Each time step for itself.
+
+
+@pytest.mark.parametrize("words", [{}, {"tau": 7.0, "v_threshold": 0.1, "v_reset": None, "detach_reset": False}])
+def test_gelu_is_no_spiking_neuron(words: dict[str, Any]) -> None:
+    x = current().requires_grad_()
+    layer = neuron("gelu", **words)
+    # x Phi(x), exactly: the approximation by tanh is off by 1e-3.
+    below = torch.special.ndtr(x.detach())
+    torch.testing.assert_close(layer(x), x * below, rtol=0, atol=1e-14)
+    assert not list(layer.parameters())
+    (grad,) = torch.autograd.grad(layer(x).sum(), x)
+    density = torch.exp(-x.detach().square() / 2) / math.sqrt(2 * math.pi)
+    torch.testing.assert_close(grad, below + x.detach() * density, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("word", STATELESS)
+def test_a_neuron_without_state_takes_each_time_step_by_itself(word: str) -> None:
+    x, layer = current(), neuron(word)
     assert torch.equal(layer(x.flip(0)), layer(x).flip(0))
+    assert torch.equal(layer(x[2:3]), layer(x)[2:3])
+
+
+# ---- spike firing approximation --------------------------------------------------------------------------------------
+
+
+def sfa(**more: Any) -> Neuron:
+    return Vocabulary(neuron="sfa", more=more).build_neuron()
+
+
+@pytest.mark.parametrize(
+    ("more", "x", "output"),
+    [
+        ({}, 2.6, 3 / 4),  # the golden vector of the paper's rule, D = 4
+        ({}, 0.4, 0.0),
+        ({}, -3.0, 0.0),
+        ({}, 9.0, 1.0),
+        ({"levels": 8}, 2.6, 3 / 8),
+        ({"norm": 1}, 2.6, 3.0),
+        ({"levels": 2, "norm": 4.0}, 2.6, 2 / 4),
+        # Halves go to the even neighbour.
+        ({}, 0.5, 0.0),
+        ({}, 1.5, 2 / 4),
+        ({}, 2.5, 2 / 4),
+        ({}, 3.5, 1.0),
+    ],
+)
+def test_an_approximated_neuron_emits_how_often_it_would_fire(more: dict[str, Any], x: float, output: float) -> None:
+    neuron = sfa(**more)
+    out = neuron(torch.full((3, 2), x, dtype=torch.float64))
+    # The same at every time step: nothing is integrated.
+    assert torch.equal(out, torch.full((3, 2), output, dtype=torch.float64))
+    assert neuron.values.hold(out)
+
+
+@pytest.mark.parametrize(("more", "norm"), [({}, 4), ({"norm": 1.0}, 1), ({"levels": 8}, 8)])
+def test_its_gradient_is_straight_through_between_its_limits(more: dict[str, Any], norm: int) -> None:
+    levels = float(more.get("levels", 4))
+    inside = [0.0, 1e-9, 0.5, levels / 2, levels - 1e-9, levels]
+    x = torch.tensor([-1.0, -1e-9, *inside, levels + 1e-9, 99.0], dtype=torch.float64, requires_grad=True)
+    (grad,) = torch.autograd.grad(sfa(**more)(x.unsqueeze(0)).sum(), x)
+    assert grad.tolist() == [0, 0, *[1 / norm] * len(inside), 0, 0]
+
+
+def test_it_ignores_the_words_of_a_membrane() -> None:
+    x = current()
+    assert torch.equal(neuron("sfa", tau=7.0, v_threshold=0.1, v_reset=None, decay_input=False)(x), sfa()(x))
+    assert "levels=4, norm=4" in repr(sfa())
 
 
 @pytest.mark.parametrize("word", sorted(NEURONS))
@@ -109,7 +176,9 @@ def test_only_analog_neurons_have_reset_spikes(word: str) -> None:
         ("pliaf", REAL),
         ("ternary", TERNARY),
         ("integer", integers(4)),
+        ("sfa", integers(4, scale=0.25)),
         ("relu", REAL),
+        ("gelu", REAL),
     ],
 )
 def test_a_neuron_emits_what_it_declares(word: str, values: Any) -> None:
@@ -118,7 +187,7 @@ def test_a_neuron_emits_what_it_declares(word: str, values: Any) -> None:
     assert layer.values == Vocabulary(neuron=word).spikes == values
     assert values.hold(out)
     if values.highest is not None:  # and no less than it declares
-        assert out.max() == values.highest
+        assert out.max() == values.highest * values.scale
         assert out.min() == (-values.highest if values.signed else 0)
 
 
@@ -137,8 +206,9 @@ def test_with_a_memory_steps_equal_all_at_once(word: str) -> None:
         memory = Memory(kept)
         steps.append(layer(x_t.unsqueeze(0), memory))
         kept = memory.after
-        assert list(kept) == ([] if word == "relu" else [(layer, "v")])
-    assert torch.equal(torch.cat(steps), layer(x))
+        assert list(kept) == ([] if word in STATELESS else [(layer, "v")])
+    # The vectorised erf of GELU rounds the last numbers of a tensor otherwise than those in front.
+    torch.testing.assert_close(torch.cat(steps), layer(x), rtol=0, atol=1e-14 if word == "gelu" else 0)
 
 
 def test_every_word_reaches_the_neuron() -> None:

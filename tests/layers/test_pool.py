@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spikeformers.layers import MaxPool
+from spikeformers.layers import Dilate, MaxPool
 
 
 def lay_out(x: Tensor, layout: str) -> Tensor:
@@ -22,10 +22,10 @@ def lay_out(x: Tensor, layout: str) -> Tensor:
 layouts = pytest.mark.parametrize("layout", ["channels outer", "channels innermost"])
 
 
-def windows(x: Tensor) -> Tensor:
-    """Every window [..., H/2, W/2, 9] of a map padded with -inf, row by row."""
+def windows(x: Tensor, stride: int = 2) -> Tensor:
+    """Every window [..., H/stride, W/stride, 9] of a map padded with -inf, row by row."""
     padded = torch.nn.functional.pad(x, (1, 1, 1, 1), value=-math.inf)
-    return padded.unfold(-2, 3, 2).unfold(-2, 3, 2).flatten(-2)
+    return padded.unfold(-2, 3, stride).unfold(-2, 3, stride).flatten(-2)
 
 
 @layouts
@@ -57,3 +57,21 @@ def test_the_gradient_goes_to_the_first_maximum_of_a_window(layout: str) -> None
             expected[..., 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += place * weights[..., i, j, None, None]
     assert x.grad is not None
     torch.testing.assert_close(x.grad, expected[..., 1:-1, 1:-1], rtol=0, atol=1e-12)
+
+
+@layouts
+@pytest.mark.parametrize("size", [(8, 6), (2, 2), (5, 7), (1, 1)])
+def test_dilation_keeps_the_size_and_gives_each_place_the_largest_neighbour(size: tuple[int, int], layout: str) -> None:
+    torch.manual_seed(0)
+    x = lay_out(torch.randn(2, 3, 4, *size) - 5, layout)
+    out = Dilate()(x)
+    assert torch.equal(out, windows(x, stride=1).amax(-1))
+    assert (out < 0).all()
+
+
+def test_one_spike_becomes_nine() -> None:
+    x = torch.zeros(1, 1, 1, 5, 5)
+    x[..., 2, 3] = 1
+    expected = torch.zeros(5, 5)
+    expected[1:4, 2:5] = 1
+    assert torch.equal(Dilate()(x)[0, 0, 0], expected)

@@ -1,4 +1,4 @@
-"""How branches join the stream, and stochastic depth: who survives, how often, and with which factor."""
+"""How branches join the stream by each word, and stochastic depth: who survives, how often, and with which factor."""
 
 from __future__ import annotations
 
@@ -8,7 +8,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from spikeformers.layers import Add, Memory
+from spikeformers.layers import (
+    BINARY,
+    REAL,
+    TERNARY,
+    Add,
+    Memory,
+    Neuron,
+    Shortcut,
+    Values,
+    Vocabulary,
+    branch_values,
+    build_join,
+    integers,
+    joined_values,
+)
 
 
 def ones(T: int = 3, B: int = 5) -> tuple[Tensor, Tensor]:
@@ -77,3 +91,64 @@ def test_half_precision_loses_the_same_samples() -> None:
     half = join(stream.bfloat16(), branch.bfloat16())
     assert half.dtype == torch.bfloat16
     assert torch.equal(half.float(), full)
+
+
+# ---- shortcuts by word ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "neuron", "stream", "branch", "joined"),
+    [
+        ("membrane", "lif", REAL, REAL, REAL),
+        ("membrane", "lif", integers(2), REAL, REAL),
+        ("sew", "lif", BINARY, BINARY, integers(2)),
+        ("sew", "lif", integers(5), BINARY, integers(6)),
+        ("sew", "ternary", integers(2), TERNARY, integers(3, signed=True)),
+        ("sew", "integer", integers(2), integers(4), integers(6)),
+        ("sew", "relu", REAL, REAL, REAL),
+        ("vanilla", "lif", BINARY, REAL, BINARY),
+        ("vanilla", "lif", integers(9), REAL, BINARY),
+        ("vanilla", "ternary", REAL, REAL, TERNARY),
+    ],
+)
+def test_what_is_on_the_stream(shortcut: Shortcut, neuron: str, stream: Values, branch: Values, joined: Values) -> None:
+    vocabulary = Vocabulary(neuron=neuron)
+    assert branch_values(shortcut, vocabulary) == branch
+    assert joined_values(shortcut, stream, vocabulary) == joined
+
+
+@pytest.mark.parametrize("shortcut", ["membrane", "sew"])
+def test_two_shortcuts_are_plain_sums(shortcut: Shortcut) -> None:
+    join = build_join(shortcut, Vocabulary(), 0.25)
+    assert not [module for module in join.modules() if isinstance(module, Neuron)]
+    assert join.drop_path == 0.25
+    stream, branch = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5)
+    assert torch.equal(join.eval()(stream, branch), stream + branch)
+
+
+def test_a_vanilla_shortcut_has_a_neuron_behind_the_sum() -> None:
+    join = build_join("vanilla", Vocabulary(neuron="if", v_threshold=1.5))
+    stream, branch = torch.tensor([1.0, 1.0, 0.0]), torch.tensor([0.25, 0.5, 0.25])
+    # An integrate-and-fire neuron: 1.25, then 1.25 + 1.5 fires and resets, then 0.25.
+    assert torch.equal(join(stream, branch), torch.tensor([0.0, 1.0, 0.0]))
+
+
+def test_the_neuron_behind_the_sum_remembers() -> None:
+    join = build_join("vanilla", Vocabulary())
+    stream, branch = torch.rand(6, 2, 3, 4), torch.rand(6, 2, 3, 4)
+    expected = join(stream, branch)
+    assert 0 < expected.mean() < 1
+    memory = Memory({})
+    for t in range(6):
+        step = join(stream[t : t + 1], branch[t : t + 1], memory)
+        assert torch.equal(step[0], expected[t])
+        memory = Memory(memory.after)
+
+
+def test_a_sample_that_loses_its_branch_still_fires() -> None:
+    torch.manual_seed(0)
+    join = build_join("vanilla", Vocabulary(neuron="if"), 0.5)
+    B = 64
+    fired = join(torch.full((1, B, 1, 1), 1.0), torch.full((1, B, 1, 1), -1.0)).flatten()
+    # Without the branch the stream alone reaches the threshold; with it, doubled, it does not.
+    assert set(fired.tolist()) == {0.0, 1.0}

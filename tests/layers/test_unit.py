@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
-from spikeformers.layers import Memory, Neuron, Unit
+from spikeformers.layers import (
+    BINARY,
+    REAL,
+    Memory,
+    Neuron,
+    Shortcut,
+    Unit,
+    Values,
+    Vocabulary,
+    branch_unit,
+    integers,
+    unit_inputs,
+)
 from spikeformers.layers.frames import over_frames
 
 
@@ -64,3 +77,35 @@ def test_frames_are_in_time_major_order() -> None:
     # Also where time is not outermost in memory, as in a batch of event frames.
     over_frames(number, x.transpose(0, 1).contiguous().transpose(0, 1))
     assert seen[1] == seen[0]
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "last", "order"),
+    [
+        ("membrane", False, ["neuron", "conv", "norm"]),
+        ("membrane", True, ["neuron", "conv", "norm"]),
+        ("sew", False, ["conv", "norm", "neuron"]),
+        ("sew", True, ["conv", "norm", "neuron"]),
+        ("vanilla", False, ["conv", "norm", "neuron"]),
+        ("vanilla", True, ["conv", "norm"]),
+    ],
+)
+def test_where_a_shortcut_has_the_neuron_of_a_unit(shortcut: Shortcut, last: bool, order: list[str]) -> None:
+    conv = nn.Conv1d(2, 6, 1)
+    unit = branch_unit(shortcut, Vocabulary(neuron="plif"), 6, {"conv": conv}, last=last)
+    assert [name for name, _ in unit.named_children()] == order
+    assert unit.get_submodule("conv") is conv
+    assert unit.get_parameter("norm.weight").shape == (6,)
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "stream", "arriving"),
+    [
+        ("membrane", REAL, BINARY),
+        ("membrane", integers(3), BINARY),
+        ("sew", integers(3), integers(3)),
+        ("vanilla", BINARY, BINARY),
+    ],
+)
+def test_what_arrives_at_the_first_operation(shortcut: Shortcut, stream: Values, arriving: Values) -> None:
+    assert unit_inputs(shortcut, stream, Vocabulary()) == arriving

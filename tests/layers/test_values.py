@@ -59,6 +59,12 @@ def test_matrix_products_hold(a: Values, b: Values, seed: int) -> None:
     assert a * b == b * a
 
 
+@given(declared(), declared(), st.integers(0, 10**6))
+def test_masked_values_hold(a: Values, b: Values, seed: int) -> None:
+    assert a.masked(b).hold(draw_from(a, seed) * draw_from(b, seed + 1))
+    assert a.masked(b) == b.masked(a)
+
+
 @given(declared(), scales, st.integers(0, 10**6))
 def test_scaled_values_hold(values: Values, factor: float, seed: int) -> None:
     assert values.scaled(factor).hold(draw_from(values, seed) * factor)
@@ -100,6 +106,23 @@ def test_sums(a: Values, b: Values, expected: Values) -> None:
 )
 def test_products(a: Values, b: Values, expected: Values) -> None:
     assert a * b == expected
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (BINARY, BINARY, BINARY),
+        (BINARY, TERNARY, TERNARY),
+        (integers(4), BINARY, integers(4)),
+        (integers(4), integers(3), integers(12)),
+        (integers(4), TERNARY, integers(4, signed=True)),
+        (integers(None), integers(3), integers(None)),
+        (BINARY.scaled(0.5), BINARY.scaled(0.25), BINARY.scaled(0.125)),
+        (REAL, BINARY, REAL),
+    ],
+)
+def test_masks(a: Values, b: Values, expected: Values) -> None:
+    assert a.masked(b) == expected
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from spikeformers import create_model
 from spikeformers.errors import ConfigError, SpikeformersError, UnknownNameError
-from spikeformers.models import Spikformer, SpikformerConfig, SpikingformerConfig
+from spikeformers.layers import ATTENTIONS, GELU, Neuron, ReLU, SelfAttention
+from spikeformers.models import ModelConfig, Spikformer, SpikformerConfig, SpikingformerConfig
+from tests.models.tiny import random_input, smallest, tiny_model
 
 NAME = "spikformer_4_384.cifar10"
 
@@ -19,7 +23,7 @@ NAME = "spikformer_4_384.cifar10"
     ("words", "message"),
     [
         # words nobody knows
-        ({"detph": 2}, r"SpikformerConfig has no word 'detph'\. Did you mean 'depth'\? Known: attention_scale, "),
+        ({"detph": 2}, r"SpikformerConfig has no word 'detph'\. Did you mean 'depth'\? Known: ann, attention_scale, "),
         ({"atention_scale": 1}, "Did you mean 'attention_scale'"),
         ({"xyzzy": 2}, r"no word 'xyzzy'\. Known"),
         # types
@@ -130,6 +134,73 @@ def test_a_config_is_frozen_and_takes_keywords_only() -> None:
         config.dim = 3  # type: ignore[misc]
     with pytest.raises(TypeError):
         SpikformerConfig(3)  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedConfig(ModelConfig):
+    """Lists of any length."""
+
+    dims: tuple[int, ...] = (8, 16)
+    ratios: tuple[float, ...] = ()
+
+
+def test_a_word_may_be_a_list_of_any_length() -> None:
+    config = ListedConfig.from_words({"dims": [4, 8.0, np.int64(12)], "ratios": (1, 2.5)})
+    assert config.dims == (4, 8, 12)
+    assert config.ratios == (1.0, 2.5)
+    assert [type(value) for value in (*config.dims, *config.ratios)] == [int, int, int, float, float]
+    assert config.to_dict()["dims"] == [4, 8, 12]
+    assert ListedConfig.from_words(config.to_dict()) == config
+    assert ListedConfig(dims=()).dims == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"dims": 8}, r"dims must be a list of values, got 8\."),
+        ({"dims": "8"}, r"dims must be a list of values, got '8'\."),
+        ({"dims": [8, 1.5]}, r"dims must be int, got 1\.5\."),
+        ({"ratios": [None]}, r"ratios must be float, got None\."),
+    ],
+)
+def test_lists_a_word_cannot_be(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ListedConfig.from_words(words)
+
+
+# ---- the ANN twin ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ann", "activation"), [("relu", ReLU), ("gelu", GELU)])
+@pytest.mark.parametrize("name", ["spikformer_4_384.cifar10", "spikingformer_4_384.cifar10"])
+def test_one_word_makes_the_ann_twin(name: str, ann: str, activation: type[Neuron]) -> None:
+    # PLIF has parameters of its own: none of them is left.
+    spiking, twin = tiny_model(name, neuron="plif"), tiny_model(name, neuron="plif", ann=ann)
+    assert {type(neuron) for _, neuron in twin.named_neurons()} == {activation}
+    attentions = [module for module in twin.modules() if isinstance(module, SelfAttention)]
+    assert {type(attention) for attention in attentions} == {ATTENTIONS["softmax"]}
+    # The same recipe serves both: the weights and norms are the same ones.
+    shapes = {n: p.shape for n, p in spiking.named_parameters() if not n.endswith(".w")}
+    assert {n: p.shape for n, p in twin.named_parameters()} == shapes
+
+
+def test_an_ann_sees_a_static_image_once_and_every_frame_of_events() -> None:
+    twin, spiking = smallest(ann="relu"), smallest()
+    x = random_input(twin, 2)
+    assert (twin.config.frames, spiking.config.frames) == (1, 3)
+    assert twin.forward_steps(x).shape == (1, 2, 5)
+    assert spiking.forward_steps(x).shape == (3, 2, 5)
+    frames = torch.stack([x, -x, 2 * x], 1)
+    steps = twin.forward_steps(frames)
+    assert steps.shape == (3, 2, 5)
+    # Each frame for itself.
+    torch.testing.assert_close(steps[1], twin(-x), rtol=0, atol=1e-5)
+
+
+def test_words_of_an_ann_that_nobody_knows() -> None:
+    with pytest.raises(ConfigError, match=r"ann must be one of .*, got 'rleu'\. Did you mean 'relu'"):
+        create_model(NAME, ann="rleu")
+    assert create_model(NAME).config.ann == "none"
 
 
 def test_the_defaults_are_spikformer_4_384() -> None:

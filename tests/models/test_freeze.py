@@ -119,7 +119,7 @@ def test_with_recomputed_blocks(model: SpikingModel) -> None:
         ("tokeniser", r"cannot freeze 'tokeniser': Spikformer has no module of that name .* Did you mean 'tokenizer'"),
         ("blocks.2", r"cannot freeze 'blocks\.2': .* Did you mean 'blocks"),
         ("blocks.0.", r"cannot freeze 'blocks\.0\.'"),
-        ("blocks.0.join", r"cannot freeze 'blocks\.0\.join': Spikformer has no module of that name with parameters"),
+        ("blocks.0.joins", r"cannot freeze 'blocks\.0\.joins': Spikformer has no module of that name with parameters"),
         ("", r"cannot freeze ''"),
     ],
 )

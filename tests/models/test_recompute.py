@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -192,8 +193,8 @@ def test_a_model_without_blocks_says_so() -> None:
         Config = ModelConfig
         stride = 1
 
-        def _pyramid(self, x: Tensor, memory: Any) -> dict[int, Tensor]:
-            return {1: x}
+        def _stages(self, x: Tensor, memory: Any) -> Iterator[tuple[int, Tensor]]:
+            yield 1, x
 
     with pytest.raises(ConfigError, match=r"Blockless has no spikeformers\.layers\.Block that could be recomputed"):
         Blockless(ModelConfig()).recompute_blocks = True

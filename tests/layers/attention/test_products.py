@@ -1,4 +1,4 @@
-"""Spiking self-attention: two orders of one product, heads, tokens, and what stands around it."""
+"""Spiking self-attention by products: two orders of one product, heads, tokens, and what stands around it."""
 
 from __future__ import annotations
 
@@ -8,55 +8,32 @@ import pytest
 import torch
 from torch import Tensor
 
-from spikeformers.layers import (
-    BINARY,
-    REAL,
-    Linear,
-    Neuron,
-    SpikingSelfAttention,
-    Vocabulary,
-    integers,
-)
+from spikeformers.layers import BINARY, REAL, Linear, Neuron, SpikingSelfAttention, Vocabulary, branch_values, integers
 from spikeformers.layers.neurons import LIF
+from tests.layers.attention import built
+from tests.layers.attention.built import HEADS, B, T, tokens, watch
 
-T, B, DIM, HEADS = 3, 2, 8, 2  # four channels in a head
+shortcuts = pytest.mark.parametrize("shortcut", ["sew", "membrane", "vanilla"])
 
 
-def build(*, heads: int = HEADS, spike_first: bool = False, dim: int = DIM, **words: Any) -> SpikingSelfAttention:
-    torch.manual_seed(0)
-    arguments: dict[str, Any] = {
-        "inputs": integers(2),
-        "vocabulary": Vocabulary(),
-        "scale": 0.125,
-        "v_threshold": 0.5,
-        "qkv_bias": False,
-        "init": "kaiming_uniform",
-        **words,
-    }
-    attention = SpikingSelfAttention(dim, heads, spike_first=spike_first, **arguments)
-    for unit in (attention.q, attention.k, attention.v, attention.projection):
-        torch.nn.init.constant_(unit.get_parameter("norm.bias"), 1.5)  # about every third neuron fires
+def build(**words: Any) -> SpikingSelfAttention:
+    attention = built.build("ssa", **words)
+    assert isinstance(attention, SpikingSelfAttention)
     return attention
 
 
-def tokens(N: int, dim: int = DIM) -> Tensor:
-    return torch.randint(0, 3, (T, B, dim, N), generator=torch.Generator().manual_seed(1)).float()
-
-
-def watch(attention: SpikingSelfAttention, x: Tensor) -> dict[str, Tensor]:
-    """What q, k and v, the first product and the product's neuron saw; with batch statistics, so that spikes flow."""
-    seen: dict[str, Tensor] = {}
+def run_order(attention: SpikingSelfAttention) -> list[str]:
+    """The neurons in the order they are run in."""
+    order: list[str] = []
+    neurons = [(name, module) for name, module in attention.named_modules() if isinstance(module, Neuron)]
     handles = [
-        unit.register_forward_hook(lambda module, inputs, output, word=word: seen.update({word: output.detach()}))
-        for word, unit in (("q", attention.q), ("k", attention.k), ("v", attention.v), ("inner", attention.inner))
+        module.register_forward_pre_hook(lambda module, inputs, name=name: order.append(name))
+        for name, module in neurons
     ]
-    handles.append(
-        attention.neuron.register_forward_pre_hook(lambda module, inputs: seen.update(attended=inputs[0].detach()))
-    )
-    seen["out"] = attention.train()(x).detach()
+    attention(tokens(5))
     for handle in handles:
         handle.remove()
-    return seen
+    return order
 
 
 def brute_force(q: Tensor, k: Tensor, v: Tensor, heads: int, scale: float) -> Tensor:
@@ -77,10 +54,10 @@ def brute_force(q: Tensor, k: Tensor, v: Tensor, heads: int, scale: float) -> Te
     return out
 
 
-@pytest.mark.parametrize("spike_first", [False, True])
+@shortcuts
 @pytest.mark.parametrize("N", [1, 3, 4, 9])
-def test_it_is_the_sum_over_keys_and_channels_of_a_head(N: int, spike_first: bool) -> None:
-    seen = watch(build(spike_first=spike_first), tokens(N))
+def test_it_is_the_sum_over_keys_and_channels_of_a_head(N: int, shortcut: str) -> None:
+    seen = watch(build(shortcut=shortcut), tokens(N))
     expected = brute_force(seen["q"], seen["k"], seen["v"], HEADS, 0.125)
     # On spikes every partial sum is an integer, and 1/8 moves the point only: float32 is exact in any order.
     assert torch.equal(seen["attended"], expected)
@@ -100,10 +77,10 @@ def test_the_cheaper_order_is_taken_and_both_are_equal_bit_for_bit(
     assert torch.equal(seen["attended"], keys_first)
 
 
-@pytest.mark.parametrize("spike_first", [False, True])
+@shortcuts
 @pytest.mark.parametrize("N", [3, 9])
-def test_permuting_tokens_permutes_what_comes_out(N: int, spike_first: bool) -> None:
-    attention = build(spike_first=spike_first, scale=1.0).double()
+def test_permuting_tokens_permutes_what_comes_out(N: int, shortcut: str) -> None:
+    attention = build(shortcut=shortcut, scale=1.0).double()
     x, order = tokens(N).double(), torch.randperm(N, generator=torch.Generator().manual_seed(2))
     out = attention(x)
     assert not torch.equal(out[..., order], out)
@@ -132,23 +109,21 @@ def test_a_sample_attends_to_itself_only_and_a_step_not_to_later_ones() -> None:
 
 
 def test_spikformers_order() -> None:
-    attention = build(qkv_bias=True)
-    names = [name for name, module in attention.named_modules() if isinstance(module, Neuron)]
-    assert names == ["q.neuron", "k.neuron", "v.neuron", "neuron", "projection.neuron"]
+    attention = build(bias=True)
+    assert run_order(attention) == ["q.neuron", "k.neuron", "v.neuron", "neuron", "projection.neuron"]
     for unit in (attention.q, attention.k, attention.v, attention.projection):
         assert list(unit._modules) == ["linear", "norm", "neuron"]
     for unit in (attention.q, attention.k, attention.v):
         assert isinstance(unit.linear, Linear)
         assert unit.linear.bias is not None
         assert unit.linear.inputs == integers(2)
-    assert attention.values == BINARY
+    assert branch_values("sew", Vocabulary()) == BINARY
     assert BINARY.hold(attention(tokens(5)))
 
 
 def test_spikingformers_order() -> None:
-    attention = build(spike_first=True)
-    names = [name for name, module in attention.named_modules() if isinstance(module, Neuron)]
-    assert names == ["input_neuron", "q.neuron", "k.neuron", "v.neuron", "neuron"]
+    attention = build(shortcut="membrane")
+    assert run_order(attention) == ["input_neuron", "q.neuron", "k.neuron", "v.neuron", "neuron"]
     assert list(attention.projection._modules) == ["linear", "norm"]
     for unit in (attention.q, attention.k, attention.v):
         assert [name for name, _ in unit.named_parameters()] == ["linear.weight", "norm.weight", "norm.bias"]
@@ -156,7 +131,7 @@ def test_spikingformers_order() -> None:
         assert unit.linear.inputs == BINARY
     assert isinstance(attention.projection.linear, Linear)
     assert attention.projection.linear.bias is not None
-    assert attention.values == REAL
+    assert branch_values("membrane", Vocabulary()) == REAL
     x = tokens(5)
     assert attention.input_neuron is not None
     spikes = attention.input_neuron(x)
@@ -187,7 +162,7 @@ def test_declared_values_of_the_products() -> None:
 
 @pytest.mark.parametrize(("init", "largest"), [("trunc_normal", 0.2), ("kaiming_uniform", 8**-0.5)])
 def test_the_initialisation_of_the_projections(init: Any, largest: float) -> None:
-    attention = build(init=init, qkv_bias=True)
+    attention = build(init=init, bias=True)
     for unit in (attention.q, attention.k, attention.v, attention.projection):
         assert isinstance(unit.linear, Linear)
         assert unit.linear.weight.abs().max() <= largest

@@ -1,0 +1,171 @@
+"""Each word is its formula: the whole branch against plain einsums, loops and torch's own softmax attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from spikeformers.errors import UnknownNameError
+from spikeformers.layers import ATTENTIONS, Memory, SelfAttention, Vocabulary
+from spikeformers.layers.attention import LearnedThresholdAttention
+from tests.layers.attention import formulas
+from tests.layers.attention.built import B, T, build, randomise
+
+DIM, HEADS, SIZE = 12, 3, (3, 5)  # four channels in a head, fifteen positions
+# Not a power of two, so that no sum of scaled spikes lands on the threshold but by design.
+SCALE, THRESHOLD = 0.13, 0.6
+
+product = partial(formulas.product, heads=HEADS, scale=SCALE, v_threshold=THRESHOLD)
+FORMULAS: dict[str, Callable[..., Tensor]] = {
+    "ssa": product,
+    "sdsa1": partial(formulas.mask, v_threshold=THRESHOLD),
+    "sdsa2": partial(formulas.query_mask, v_threshold=THRESHOLD),
+    "sdsa3": product,
+    "sdsa4": product,
+    "softmax": partial(formulas.softmax, heads=HEADS),
+}
+
+every_word = pytest.mark.parametrize("word", ATTENTIONS)
+every_shortcut = pytest.mark.parametrize("shortcut", ["membrane", "sew", "vanilla"])
+
+
+def drawn(word: str, shortcut: str, **words: Any) -> SelfAttention:
+    """The attention in float64 and eval mode, with random weights, biases, norms."""
+    attention = build(
+        word, dim=DIM, heads=HEADS, bias=True, shortcut=shortcut, scale=SCALE, v_threshold=THRESHOLD, **words
+    )
+    randomise(attention)
+    return attention.double().eval()
+
+
+def stream(shortcut: str, dim: int = DIM) -> Tensor:
+    """Maps as the shortcut has them: real membranes, integers, spikes."""
+    generator = torch.Generator().manual_seed(5)
+    shape = (T, B, dim, *SIZE)
+    if shortcut == "membrane":
+        return 2.5 * torch.randn(shape, generator=generator, dtype=torch.float64)
+    return torch.randint(0, 4 if shortcut == "sew" else 2, shape, generator=generator).double()
+
+
+def assert_alive(out: Tensor, shortcut: str) -> None:
+    """An oracle of silence would prove nothing."""
+    assert 0.02 < float((out != 0).double().mean()) <= (0.98 if shortcut == "sew" else 1)
+    assert not torch.equal(out[0], out[1])
+
+
+@every_shortcut
+@every_word
+def test_the_whole_branch_is_its_formula(word: str, shortcut: str) -> None:
+    attention, x = drawn(word, shortcut), stream(shortcut)
+    expected = formulas.branch(attention, x.flatten(3), FORMULAS[word], shortcut=shortcut, fires=word != "softmax")
+    out = attention(x)
+    assert out.shape == x.shape
+    # Both are float64: sums of up to 15 x 12 terms in another order, a few units in the last place each.
+    torch.testing.assert_close(out.flatten(3), expected, rtol=0, atol=1e-12)
+    assert_alive(out, shortcut)
+
+
+@every_shortcut
+def test_a_twins_branch_is_softmax_between_activations(shortcut: str) -> None:
+    attention, x = drawn("sdsa1", shortcut, vocabulary=Vocabulary(neuron="relu", ann=True)), stream(shortcut)
+    mix = FORMULAS["softmax"]
+    expected = formulas.branch(attention, x.flatten(3), mix, shortcut=shortcut, fires=False, neuron=torch.relu)
+    torch.testing.assert_close(attention(x).flatten(3), expected, rtol=0, atol=1e-12)
+
+
+@every_shortcut
+def test_the_eroded_mask_is_the_authors_pooling(shortcut: str) -> None:
+    attention, x = drawn("sdsa1", shortcut, erode=True), stream(shortcut)
+    mix = partial(formulas.eroded_mask, size=SIZE, heads=HEADS, v_threshold=THRESHOLD)
+    expected = formulas.branch(attention, x.flatten(3), mix, shortcut=shortcut)
+    out = attention(x)
+    torch.testing.assert_close(out.flatten(3), expected, rtol=0, atol=1e-12)
+    assert_alive(out, shortcut)
+    assert not torch.equal(out, drawn("sdsa1", shortcut)(x))
+
+
+def test_heads_matter_to_a_mask_only_where_it_is_eroded() -> None:
+    x = stream("sew")
+    for erode in (False, True):
+        outs = []
+        for heads in (1, 3):
+            attention = build("sdsa1", dim=DIM, heads=heads, v_threshold=THRESHOLD, erode=erode)
+            randomise(attention)
+            outs.append(attention.double().eval()(x))
+        assert torch.equal(*outs) != erode
+
+
+@pytest.mark.parametrize("word", ["ssa", "softmax"])
+def test_values_may_be_wider_than_queries_and_keys(word: str) -> None:
+    attention, x = drawn(word, "membrane", value_dim=2 * DIM), stream("membrane")
+    mix = FORMULAS[word]
+    expected = formulas.branch(attention, x.flatten(3), mix, shortcut="membrane", fires=word != "softmax")
+    assert attention.get_parameter("v.linear.weight").shape == (2 * DIM, DIM)
+    assert attention.get_parameter("projection.linear.weight").shape == (DIM, 2 * DIM)
+    torch.testing.assert_close(attention(x).flatten(3), expected, rtol=0, atol=1e-12)
+
+
+@every_shortcut
+@every_word
+def test_step_by_step_equals_all_at_once(word: str, shortcut: str) -> None:
+    attention, x = drawn(word, shortcut), stream(shortcut)
+    kept: dict[Any, Tensor] = {}
+    steps = []
+    for x_t in x:
+        memory = Memory(kept)
+        steps.append(attention(x_t.unsqueeze(0), memory))
+        kept = memory.after
+    torch.testing.assert_close(torch.cat(steps), attention(x), rtol=0, atol=1e-12)
+
+
+@every_word
+def test_maps_and_their_tokens_attend_alike(word: str) -> None:
+    attention, x = drawn(word, "sew"), stream("sew")
+    torch.testing.assert_close(attention(x.flatten(3)), attention(x).flatten(3), rtol=0, atol=1e-12)
+
+
+# ---- the learned threshold ------------------------------------------------------------------------------------------
+
+
+def learned(**words: Any) -> LearnedThresholdAttention:
+    attention = drawn("sdsa4", "membrane", **words)
+    assert isinstance(attention, LearnedThresholdAttention)
+    return attention
+
+
+def test_a_learned_threshold_is_a_threshold() -> None:
+    attention, x = learned(), stream("membrane")
+    torch.nn.init.constant_(attention.log_threshold, math.log(2))
+    doubled = partial(formulas.product, heads=HEADS, scale=SCALE, v_threshold=2 * THRESHOLD)
+    expected = formulas.branch(attention, x.flatten(3), doubled, shortcut="membrane")
+    torch.testing.assert_close(attention(x).flatten(3), expected, rtol=0, atol=1e-12)
+    plain = formulas.branch(attention, x.flatten(3), product, shortcut="membrane")
+    assert not torch.allclose(plain, expected)
+
+
+def test_a_learned_threshold_learns() -> None:
+    attention = learned()
+    attention(stream("membrane")).square().sum().backward()
+    assert attention.log_threshold.shape == ()
+    assert attention.log_threshold.grad is not None
+    assert float(attention.log_threshold.grad) != 0
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------
+
+
+@every_word
+def test_an_ann_twin_has_softmax_attention_whatever_the_word(word: str) -> None:
+    twin = build(word, vocabulary=Vocabulary(neuron="relu", ann=True), dim=DIM, heads=HEADS, shortcut="sew")
+    assert type(twin) is ATTENTIONS["softmax"]
+
+
+def test_an_unknown_attention() -> None:
+    with pytest.raises(UnknownNameError, match=r"no attention 'sdsa'\. Did you mean .*'sdsa3'.*Known: ssa, sdsa1"):
+        build("sdsa")
