@@ -85,9 +85,10 @@ def live_parameters(model: SpikingModel) -> Iterator[tuple[str, nn.Parameter]]:
 
 @every_form
 def test_every_live_parameter_gets_a_gradient(name: str) -> None:
-    # With few tokens the published scale and threshold leave some attention neurons silent, and what follows without a
-    # gradient.
-    model = tiny_model(name, **fitting(name, attention_scale=1.0, attention_v_threshold=0.25)).train()
+    # At this width and with few tokens published scales and thresholds leave neurons silent, and what follows without
+    # a gradient.
+    words = fitting(name, attention_scale=1.0, attention_v_threshold=0.25, v_threshold=0.25)
+    model = tiny_model(name, **words).train()
     for _, parameter in live_parameters(model):
         if parameter.dim() > 1 and not parameter.any():
             nn.init.normal_(parameter, std=0.1)  # a linear that starts at zero hides what is in front of it
