@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spikeformers import catalog
 from spikeformers.errors import CheckpointError, ConfigError, suggest
+from spikeformers.layers import Neuron, Unused
 from spikeformers.models.base import SpikingModel
 from spikeformers.models.checkpoint import Header, read_checkpoint
 
@@ -110,7 +111,10 @@ def freeze(model: SpikingModel, prefixes: Sequence[str]) -> None:
 def _misfits(model: SpikingModel, tensors: Mapping[str, Tensor]) -> list[str]:
     """Tensors of model or file, outside the head, that the other does not have in that shape."""
     state = model.state_dict()
-    may_be_fresh = (_HEAD, *(f"{name}." for name, _ in model.named_neurons()))
+    may_be_fresh = (
+        _HEAD,
+        *(f"{name}." for name, module in model.named_modules() if isinstance(module, Neuron | Unused)),
+    )
     wrong = []
     for name, tensor in state.items():
         if name not in tensors and not name.startswith(may_be_fresh):
