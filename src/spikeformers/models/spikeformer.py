@@ -9,6 +9,10 @@ real values. Only the tokenizer's convolutions behind the first and the MLPs' se
 the ImageNet form not even they are: its neuron, PLIAF, emits its positive membrane potential.
 
 Attention over time and the pooling over all time steps need every frame, so that the model cannot be streamed.
+
+Stochastic depth drops a whole branch of a sample, at all its time steps. The released code drops along whatever axis
+comes first: per location and in front of the last linear (temporal), per step (spatial), per step of the whole batch
+(MLP). That is not copied; without stochastic depth, and in eval mode, both compute the same.
 """
 
 from __future__ import annotations
