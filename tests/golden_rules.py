@@ -44,9 +44,14 @@ def _fill(kind: str, shape: list[int], u: np.ndarray, salt: str) -> np.ndarray:
         "bn_bias": lambda: (u % 5 - 1) / 4 + 0.0137,
         "bn_mean": lambda: (u % 3 - 1) / 4,
         "bn_var": lambda: 4.0 ** (u % 3 - 1) - 0.00001 if salt else np.full(u.shape, 0.99999),
+        "bn_var_large": lambda: 4.0 ** (2 + u % 2) - 0.00001,
+        "bn2_weight": lambda: 2.0 ** (u % 2 - 1),
+        "bn2_bias": lambda: (u % 3 - 1) / 4,
+        "bn2_var": lambda: np.full(u.shape, 0.99999),
         "ln_weight": lambda: 1 + (u % 3) / 4,
         "ln_bias": lambda: (u % 5 - 2) / 8,
         "embed": lambda: (u % 9 - 4) / 16,
+        "plif_w": lambda: np.where(u % 2 == 0, 0.0, math.log(3)),
         "count": lambda: np.zeros(u.shape, dtype=np.int64),
     }
     return rules[kind]()
@@ -69,8 +74,8 @@ def golden_input(file: Mapping[str, Any], dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(values).to(dtype).reshape(shape)
 
 
-def golden_loss(logits: Tensor, salt: str) -> Tensor:
-    w = (uniform("loss", salt, logits.numel()) % 7 - 3) / 4
+def golden_loss(logits: Tensor, salt: str, name: str = "loss") -> Tensor:
+    w = (uniform(name, salt, logits.numel()) % 7 - 3) / 4
     return (logits * torch.from_numpy(w).to(logits.dtype).reshape(logits.shape)).sum()
 
 

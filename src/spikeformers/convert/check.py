@@ -82,10 +82,16 @@ def _advice(tensors: Mapping[str, Tensor]) -> list[str]:
     forms = [form for system in official.systems() for form in official.forms(system)]
     if any({split(name)[0] for name in tensors} <= form.names(form.count_ours(tensors)).keys() for form in forms):
         return ["The names are this library's own. Its checkpoints are read by spikeformers.load."]
-    fitting = [f"{form.system!r} {form.variant!r}" for form in forms if not translate(tensors, form).unexpected]
+    fitting = [f"{form.system!r} {form.variant!r}" for form in forms if _has_all(form, tensors)]
     if fitting:
         return [f"All names belong to {' or '.join(fitting)}: name that system and variant instead."]
     return ["No form known here has all these names."]
+
+
+def _has_all(form: Form, tensors: Mapping[str, Tensor]) -> bool:
+    translation = translate(tensors, form)
+    # Whatever lies in the model itself, beside all modules, could be anybody's.
+    return not translation.unexpected and len({split(name)[0] for name in translation.tensors}) > 1
 
 
 def _comparable(value: Any) -> Any:

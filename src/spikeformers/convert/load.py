@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from functools import reduce
 from typing import Any
 
@@ -14,7 +15,8 @@ from spikeformers.catalog import official
 from spikeformers.catalog.official import Form
 from spikeformers.convert.check import disagreements, problems, report
 from spikeformers.convert.source import Source, read_tensors
-from spikeformers.convert.translate import Translation, translate, words_shown
+from spikeformers.convert.translate import Translation, translate, words_likely, words_shown
+from spikeformers.convert.wording import config_words
 from spikeformers.errors import CheckpointError, ConfigError
 from spikeformers.models import SpikingModel, model_class
 
@@ -45,7 +47,8 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
             message names them.
     """
     form = official.form(system, variant)
-    given = _words(config)
+    known = {field.name for field in fields(model_class(catalog.variant(system, variant).builds).Config)}
+    given = config_words(config, form, known)
     tensors = read_tensors(source)
     translation = translate(tensors, form)
     if not translation.tensors:
@@ -62,23 +65,17 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
     return model.eval()
 
 
-def _words(config: object) -> Mapping[str, Any]:
-    words = {} if config is None else config
-    if isinstance(words, Mapping) and all(isinstance(word, str) for word in words):
-        return words
-    raise ConfigError(f"config must map configuration words to values, such as {{'heads': 8}}; found {config!r}.")
-
-
 def _complete(
     config: Mapping[str, Any], translation: Translation, form: Form, tensors: Mapping[str, Tensor]
 ) -> dict[str, Any]:
     """Add to the user's words those the tensors show, and those of the form where neither says anything."""
     released = catalog.variant(form.system, form.variant).config
     shown = words_shown(translation, form, said={**released, **config})
+    likely = words_likely(translation, form, said=config)
     wrong = disagreements(config, shown)
     if wrong:
         raise CheckpointError(f"{'; '.join(wrong)}. Leave these words out, or convert the file they belong to.")
-    words = {**released, **shown, **config}
+    words = {**released, **likely, **shown, **config}
     # Without these sizes there is no model to compare the tensors with.
     hidden = [place.tensor for word, places in form.places() for place in places if word not in words]
     if hidden:

@@ -45,6 +45,6 @@ def _build(form: Form, model: SpikingModel) -> SpikingModel:
     """Return the form as it was released, but in the sizes of the model; its tensors have no values."""
     variant = catalog.variant(form.system, form.variant)
     words = model.config.to_dict()
-    sizes = {word: words[word] for word in (*form.free, *form.shown_words) if word in words}
+    sizes = {word: words[word] for word in ("heads", *form.shown_words) if word in words}
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return model_class(variant.builds).from_words({**variant.config, **sizes})

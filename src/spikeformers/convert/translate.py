@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from spikeformers.catalog.official import Form, Place
+from spikeformers.catalog.official.blocks import BLOCK, start
 
 
 def split(name: str) -> tuple[str, str]:
@@ -57,8 +58,15 @@ class Translation:
         return self.given.get(name) or official_name(name, form.names(self.counts, at_least=1))
 
 
+def named_as_official(tensors: Mapping[str, Tensor], form: Form) -> Mapping[str, Tensor]:
+    """Return the tensors under names that begin with what all names of the form begin with."""
+    begin = form.container
+    return tensors if not begin else {begin + name.removeprefix(begin): tensor for name, tensor in tensors.items()}
+
+
 def translate(tensors: Mapping[str, Tensor], form: Form) -> Translation:
     """Sort the tensors of an official state dict into known ones, unused ones, and unexpected ones."""
+    tensors = named_as_official(tensors, form)
     result = Translation(form.count_theirs(tensors))
     ours = {theirs: ours for ours, theirs in form.names(result.counts).items()}
     former, unused = form.former_names(result.counts), form.unused_names(result.counts)
@@ -91,6 +99,21 @@ def words_shown(translation: Translation, form: Form, said: Mapping[str, Any]) -
         if None not in sizes:
             shown[word] = tuple(sizes) if isinstance(places, tuple) else sizes[0]
     return shown | {word: tensor in translation.tensors for word, tensor in form.present.items()}
+
+
+def words_likely(translation: Translation, form: Form, said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the configuration words that the tensors suggest; other values may fit them too."""
+    likely: dict[str, Any] = {}
+    for word, (template, there, absent) in form.by_block.items():
+        number = translation.counts[start(template).removesuffix(".")]
+        names = [template.replace(BLOCK, str(i)) for i in range(number)]
+        if names:
+            likely[word] = tuple(there if name in translation.tensors else absent for name in names)
+    for word, (name, dimension, strides) in form.squares.items():
+        tensor, stride = translation.tensors.get(name), math.prod({**likely, **said}.get(strides, ()))
+        if tensor is not None and tensor.dim() > dimension:
+            likely[word] = (math.isqrt(tensor.shape[dimension]) * stride,) * 2
+    return likely
 
 
 def _several(value: Any) -> tuple[Any, ...]:

@@ -2,9 +2,8 @@
 
 One file per system. Its tables:
 
+    head                  how the model classifies, in a word
     unused                what their files carry and their models never use: modules, or single tensors
-    free                  configuration words in which models of one form differ though no single tensor shows them, as
-                          heads do in every system
     [sizes]               configuration words that the shapes of tensors show, one of
                               word = ["our.tensor", 0]            the size of that dimension
                               word = ["our.tensor", 0, 1]         that size over the size of dimension 1
@@ -13,6 +12,12 @@ One file per system. Its tables:
     [depths]              configuration words that count blocks: a group, or a list of groups and of numbers that the
                           form fixes, as in depths_by_stage = [1, 1, 2, "stages.3.blocks", "stages.4.blocks"]
     [present]             configuration words that are true where the tensor they name (ours) is there
+    [by_block]            word = ["stem.{i}.shortcut.weight", 2, 1]: a list with a value for each block of that group,
+                          the first where the block has that tensor, else the second. Likely, not certain
+    [squares]             word = ["our.tensor", 1, "strides"]: the (height, width) of a square image that gives as many
+                          tokens as that dimension, by the strides of the word `strides`. Likely as well
+    [wording]             what the authors' configurations call otherwise: their_word = "our_word", or what its values,
+                          as text, mean: their_word = { "a text" = { our_word = 3 }, "one that says nothing" = {} }
     [modules]             our module = theirs, in the order of their files, neurons included. A tensor has the name of
                           its module, then the same leaf on both sides: weight, bias, running_mean, ... {i}, at most
                           once in a name, is the number of a block. Names with the same text before it are a group,
@@ -102,7 +107,10 @@ def _form(system: str, variant: str, table: Mapping[str, Any], own: Mapping[str,
         sizes={word: _places(value) for word, value in table["sizes"].items()},
         depths={w: tuple(v) if isinstance(v, list) else v for w, v in table.get("depths", {}).items()},
         present=table.get("present", {}),
-        free=("heads", *table.get("free", [])),
+        by_block={word: tuple(value) for word, value in table.get("by_block", {}).items()},
+        squares={word: tuple(value) for word, value in table.get("squares", {}).items()},
+        wording=table.get("wording", {}),
+        head=table["head"],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
+from typing import Any
 
 from spikeformers.catalog.official.blocks import count, expand, start
 
@@ -43,7 +44,13 @@ class Form:
         depths: Configuration word to the group whose blocks it counts, or to a list of groups and of numbers that the
             form fixes.
         present: Configuration word to our tensor; the word is true where that tensor is there.
-        free: Configuration words in which models of this form differ though no single tensor shows them.
+        by_block: Configuration word to our tensor and two values: the word has one of them for each block of the
+            tensor's group, the first where the block has that tensor. What it shows is likely, not certain.
+        squares: Configuration word to our tensor, a dimension and another word: the (height, width) of a square image
+            with as many tokens as that dimension, where the strides of the other word make the tokens. Likely as well.
+        wording: What the authors' configurations call otherwise: their word to the name of ours, or to what their
+            values, as text, mean in our words.
+        head: How the model classifies, in a word.
     """
 
     system: str
@@ -55,12 +62,24 @@ class Form:
     sizes: Mapping[str, Place | tuple[Place, ...]]
     depths: Mapping[str, str | tuple[str | int, ...]]
     present: Mapping[str, str]
-    free: tuple[str, ...]
+    by_block: Mapping[str, tuple[str, Any, Any]]
+    squares: Mapping[str, tuple[str, int, str]]
+    wording: Mapping[str, str | Mapping[str, Mapping[str, Any]]]
+    head: str
 
     @property
     def shown_words(self) -> tuple[str, ...]:
-        """The configuration words that tensors of this form show."""
-        return (*self.depths, *self.sizes, *self.present)
+        """The configuration words that tensors of this form show, the likely ones included."""
+        return (*self.depths, *self.sizes, *self.present, *self.by_block, *self.squares)
+
+    @property
+    def container(self) -> str:
+        """What all their names begin with, such as "model.", or "" where they have nothing in common.
+
+        Some of their files carry it and some do not.
+        """
+        first, *others = {theirs.partition(".")[0] for theirs in self.modules.values()}
+        return "" if others else f"{first}."
 
     def places(self) -> Iterator[tuple[str, tuple[Place, ...]]]:
         """Yield the words whose values the shapes of tensors show, and where."""
