@@ -16,7 +16,7 @@ from spikeformers.version import __version__
 
 if TYPE_CHECKING:
     from spikeformers import catalog, convert, data, layers, measure, models, ops, train
-    from spikeformers.models import adapt, create_model, freeze, list_models, load, save
+    from spikeformers.models import adapt, create_model, freeze, fuse, list_models, load, save
 
 __all__ = [
     "__version__",
@@ -26,6 +26,7 @@ __all__ = [
     "create_model",
     "data",
     "freeze",
+    "fuse",
     "layers",
     "list_models",
     "load",
@@ -36,7 +37,7 @@ __all__ = [
     "train",
 ]
 
-_FROM_MODELS = ("adapt", "create_model", "freeze", "list_models", "load", "save")
+_FROM_MODELS = ("adapt", "create_model", "freeze", "fuse", "list_models", "load", "save")
 
 
 def __getattr__(name: str) -> Any:

@@ -28,7 +28,8 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
 
     Raises:
         UnknownNameError: `what` is none of the three, or the model follows no released form.
-        CheckpointError: the model has a part that the released form has not, or lacks one; gradients may be partial.
+        CheckpointError: the model is fused, or has a part that the released form has not, or lacks one (gradients may
+            be partial).
     """
     if what not in _KINDS:
         raise UnknownNameError(
@@ -39,6 +40,11 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
         raise UnknownNameError(
             "This model follows no published system, so it has no official names. Models from the catalogue and from "
             "load_official do; on others set model.system and model.variant."
+        )
+    if model.fused is not None:
+        raise CheckpointError(
+            "This model is fused: its norms are folded into its weights, and the authors' files have them apart. "
+            "Give to_official the model it was fused from, or save this one with spikeformers.save."
         )
     form = official.form(model.system, model.variant)
     tensors = dict(_KINDS[what](model))

@@ -41,9 +41,17 @@ class RepConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C', H, W]."""
         x = self.norm(self.expand(x))
-        border = self.norm.at_zero() if isinstance(self.norm, BatchNorm) else x.new_zeros(x.shape[2])
+        # Behind the norm: in training it has just moved the statistics that the border follows.
+        border = self._border()
         out: Tensor = self.out_norm(self.contract(self.depthwise(with_border(x, border))))
         return out
+
+    def _border(self) -> Tensor:
+        """What the norm makes of zero [C]; where it is folded, what the first convolution does: its bias."""
+        if isinstance(self.norm, BatchNorm):
+            return self.norm.at_zero()
+        bias = self.expand.bias
+        return self.expand.weight.new_zeros(self.expand.out_channels) if bias is None else bias.detach()
 
 
 def with_border(x: Tensor, border: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from spikeformers.models.base import SpikingModel, State
 from spikeformers.models.checkpoint import Header, load, read_header, save
 from spikeformers.models.config import ModelConfig
 from spikeformers.models.e_spikeformer import ESpikeFormer, ESpikeFormerConfig
+from spikeformers.models.fusion import Fusion, fuse
 from spikeformers.models.meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
 from spikeformers.models.pyramid import PyramidConfig, PyramidModel
 from spikeformers.models.registry import create_model, list_models, model_class
@@ -19,6 +20,7 @@ __all__ = [
     "BlocksConfig",
     "ESpikeFormer",
     "ESpikeFormerConfig",
+    "Fusion",
     "Header",
     "MetaSpikeFormer",
     "MetaSpikeFormerConfig",
@@ -42,6 +44,7 @@ __all__ = [
     "adapt",
     "create_model",
     "freeze",
+    "fuse",
     "list_models",
     "load",
     "model_class",

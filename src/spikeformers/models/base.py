@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from spikeformers.errors import ConfigError, InputError
 from spikeformers.layers import Block, Head, Memory, Neuron
 from spikeformers.layers.encoders import build_encoder
 from spikeformers.models.config import ModelConfig
+
+Fused = Literal["norms", "rep_conv"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class SpikingModel(nn.Module, ABC):
         builds: "module:Class" that finds its class again, in the catalogue's words where it came from there.
         system, variant: the published system and form whose official names it has, or None.
         frozen: names of the modules that stay in eval mode (see `models.freeze`).
+        fused: what is folded into its weights, "norms" or "rep_conv" (norms and RepConvs; see `models.fuse`), or None.
     """
 
     Config: ClassVar[type[ModelConfig]]
@@ -59,6 +62,7 @@ class SpikingModel(nn.Module, ABC):
         self.system: str | None = None
         self.variant: str | None = None
         self.frozen: tuple[str, ...] = ()
+        self.fused: Fused | None = None
 
     @property
     def recompute_blocks(self) -> bool:

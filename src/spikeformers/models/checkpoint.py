@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import safetensors
 import safetensors.torch
@@ -21,7 +21,8 @@ from torch import Tensor, nn
 
 from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
 from spikeformers.files import atomic_write
-from spikeformers.models.base import SpikingModel
+from spikeformers.models.base import Fused, SpikingModel
+from spikeformers.models.fusion import fuse
 from spikeformers.models.registry import known_builds, model_class
 
 FORMAT = 1
@@ -39,6 +40,7 @@ class Header:
         system, variant: the published system and form whose official names it has, or None.
         config: every config word.
         provenance: whatever the writer adds: recipe, data set, seed, accuracy.
+        fused: what is folded into the weights (see `models.fuse`); the file says so only where something is.
     """
 
     format: int
@@ -48,6 +50,12 @@ class Header:
     variant: str | None
     config: dict[str, Any]
     provenance: dict[str, Any] = field(default_factory=dict)
+    fused: Fused | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written; what most files have nothing to say about is left out."""
+        words = asdict(self)
+        return words if self.fused else {word: value for word, value in words.items() if word != "fused"}
 
 
 def save(model: nn.Module, path: str | os.PathLike[str], *, provenance: Mapping[str, Any] | None = None) -> None:
@@ -63,7 +71,7 @@ def save(model: nn.Module, path: str | os.PathLike[str], *, provenance: Mapping[
             could not be written. What was there before is untouched.
     """
     model = _unwrapped(model)
-    wrong = _disagreements(_described(type(model), model.config.to_dict()), model.state_dict())
+    wrong = _disagreements(_described(type(model), model.config.to_dict(), model.fused), model.state_dict())
     if wrong:
         raise CheckpointError(
             f"this {type(model).__name__} is not what its config describes: {wrong}. It was altered after it was "
@@ -77,9 +85,10 @@ def save(model: nn.Module, path: str | os.PathLike[str], *, provenance: Mapping[
         variant=model.variant,
         config=model.config.to_dict(),
         provenance=dict(provenance or {}),
+        fused=model.fused,
     )
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = safetensors.torch.save(tensors, {_KEY: json.dumps(asdict(header))})
+    content = safetensors.torch.save(tensors, {_KEY: json.dumps(header.to_dict())})
     try:
         with atomic_write(path) as file:
             file.write(content)
@@ -122,7 +131,7 @@ def load(path: str | os.PathLike[str]) -> SpikingModel:
     header, kind, tensors = read_checkpoint(path)
     # The random weights it starts from are thrown away, so they must not cost the caller random numbers.
     with torch.random.fork_rng(devices=[]):
-        model = kind.from_words(header.config)
+        model = _built(kind, header.config, header.fused)
     model.load_state_dict(tensors, assign=True)
     model.name, model.builds, model.system, model.variant = header.name, header.builds, header.system, header.variant
     return model.eval()
@@ -146,7 +155,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Header, type[SpikingM
         raise _unreadable(path, error) from error
     try:
         kind = model_class(header.builds)
-        wrong = _disagreements(_described(kind, header.config), tensors)
+        wrong = _disagreements(_described(kind, header.config, header.fused), tensors)
         if wrong:
             raise CheckpointError(
                 f"the config of {path} disagrees with its tensors: {wrong}. "
@@ -170,6 +179,8 @@ def _parse(path: str | os.PathLike[str], text: str) -> Header:
     for word, kind in {**kinds, "config": (dict,), "provenance": (dict,)}.items():
         if not isinstance(getattr(header, word), kind):
             raise TypeError(f"{word} is {getattr(header, word)!r}")
+    if header.fused not in (None, *get_args(Fused)):
+        raise TypeError(f"fused is {header.fused!r}")
     return header
 
 
@@ -194,10 +205,16 @@ def _unwrapped(model: nn.Module) -> SpikingModel:
     return model
 
 
-def _described(kind: type[SpikingModel], config: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The tensors a config describes, without the memory they would take."""
+def _built(kind: type[SpikingModel], config: Mapping[str, Any], fused: Fused | None) -> SpikingModel:
+    """A model of that config with fresh weights, fused as asked."""
+    model = kind.from_words(config)
+    return model if fused is None else fuse(model, rep_conv=fused == "rep_conv")[0]
+
+
+def _described(kind: type[SpikingModel], config: Mapping[str, Any], fused: Fused | None) -> dict[str, Tensor]:
+    """The tensors of that model, without the memory they would take."""
     with torch.device("meta"):
-        return kind.from_words(config).state_dict()
+        return _built(kind, config, fused).state_dict()
 
 
 def _disagreements(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:

@@ -52,11 +52,15 @@ def adapt(
         name only while its config is the catalogue's.
 
     Raises:
-        CheckpointError: as `load`; or a tensor outside the head that has another shape or no place in the new model,
-            with the words that cannot change.
+        CheckpointError: as `load`; or a fused model; or a tensor outside the head that has another shape or no place in
+            the new model, with the words that cannot change.
         ConfigError: an unknown word, or a value the model cannot have.
     """
     header, kind, tensors = read_checkpoint(path)
+    if header.fused is not None:
+        raise CheckpointError(
+            f"{path} holds a fused model, whose norms are gone; adapt the checkpoint of the model it was fused from."
+        )
     if num_classes is not None:
         overrides["num_classes"] = num_classes
     model = kind.from_words({**header.config, **overrides})
