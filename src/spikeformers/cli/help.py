@@ -18,6 +18,7 @@ EXAMPLES = (
     ("spikeformers recipes list", "what can be trained with one word"),
     ("spikeformers train digits_spikformer --out runs/first", "train by a recipe"),
     ("spikeformers eval runs/first --json", "accuracy of a run, for a script"),
+    ("spikeformers inspect checkpoint.pth", "what a file of a paper's authors is"),
 )
 
 CLOSING = """

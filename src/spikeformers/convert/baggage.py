@@ -11,8 +11,14 @@ _PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
 # theirs between releases.
 _NAMES = (
     "argparse.Namespace",
+    "builtins.dict",  # what a defaultdict makes
+    "builtins.list",
+    "builtins.frozenset",
+    "builtins.range",
+    "builtins.slice",
     "numpy.dtype",
     "numpy.ndarray",
+    "types.SimpleNamespace",
     *(
         f"{module}.multiarray.{maker}"
         for module in ("numpy.core", "numpy._core")
@@ -32,4 +38,9 @@ class Baggage:
 
 def stand_ins() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
     """Return what `torch.serialization.safe_globals` needs to read files with such objects."""
-    return [(Baggage, name) for name in _NAMES]
+    return [(_plain_dict, "collections.defaultdict"), *((Baggage, name) for name in _NAMES)]
+
+
+def _plain_dict(_factory: object = None) -> dict[object, object]:
+    """Stand in for a defaultdict, which is filled after it is made, as no Baggage can be."""
+    return {}

@@ -26,8 +26,11 @@ def disagreements(config: Mapping[str, Any], shown: Mapping[str, Any]) -> list[s
     ]
 
 
-def problems(translation: Translation, form: Form, model: nn.Module) -> dict[str, list[str]]:
-    """Compare tensors with the state of the model; by kind, the official names (with shapes, where those differ)."""
+def problems(translation: Translation, form: Form, model: nn.Module, *, values: bool = True) -> dict[str, list[str]]:
+    """Compare tensors with the state of the model; by kind, the official names (with shapes, where those differ).
+
+    Without `values`, names and shapes are all that is looked at.
+    """
     expected = model.state_dict()
     state = {name: official_shape(name, tensor, form) for name, tensor in expected.items()}
     modules = form.names(form.count_ours(state))
@@ -43,7 +46,7 @@ def problems(translation: Translation, form: Form, model: nn.Module) -> dict[str
         "without usable values": [
             f"{translation.given[name]} ({flaw})"
             for name, tensor in tensors.items()
-            if name in state and (flaw := _flaw(tensor, expected[name]))
+            if values and name in state and (flaw := _flaw(tensor, expected[name]))
         ],
     }
     return {kind: names for kind, names in found.items() if names}

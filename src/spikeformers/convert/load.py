@@ -27,13 +27,14 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
     Their files name neither the form nor the heads, time steps and constants of the neurons: say what you know.
 
     Args:
-        source: A state dict under the authors' names; or a .safetensors file; or a file of `torch.save` (.pth, .pt,
-            .pth.tar) with such a state dict alone, under "state_dict", "model" or, without these, "state_dict_ema". It
-            is never unpickled as code.
-        system: "spikformer", "spikformer_cml", "spikingformer" or "spikingformer_cml".
-        variant: The released form: "cifar", "imagenet", "cifar10dvs" or "gesture".
-        config: Configuration words. Sizes that are left out (dim, depth, mlp_ratio, in_channels, num_classes) are read
-            from the tensors, the others are those of the form (see `catalog.variant`).
+        source: A state dict under the authors' names; or a safetensors file; or a file of `torch.save` (.pth, .pt,
+            .pth.tar) with such a state dict, alone or wrapped as training scripts do (see
+            `convert.source.find_tensors`). It is never unpickled as code.
+        system: One of `catalog.official.systems()`, such as "spikformer", "sdt_v1" or "meta_spikeformer".
+        variant: The released form, such as "cifar" or "imagenet"; `convert.inspect` proposes system and form.
+        config: Configuration words, or what the authors' configurations call otherwise. Words that the tensors show
+            (dim or dims, depth, mlp_ratio, in_channels, num_classes, ...) may be left out; all others are those of
+            the form (see `catalog.variant`).
 
     Returns:
         The model in eval mode, on the CPU, in the floating point type of the tensors. What the authors' files carry in

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,43 +18,83 @@ from spikeformers.errors import CheckpointError
 
 Source = Mapping[str, Any] | str | os.PathLike[str]
 
-# Where the authors' training scripts put the weights: timm's under the first, the others' under the second.
-# "state_dict_ema" holds the running mean of the weights; the weights themselves come first.
-_WRAPPERS = ("state_dict", "model", "state_dict_ema")
-_PREFIXES = ("module.", "_orig_mod.")
+# Under which training scripts put the weights; under the last three a running mean of them, which is second choice.
+_WRAPPERS = ("state_dict", "model", "net", "module", "state_dict_ema", "model_ema", "ema")
+# What DistributedDataParallel, torch.compile, and modules that hold the network put before its names.
+_PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "backbone.")
+# A tensor that torch's AveragedModel adds to the weights.
+_COUNTER = "n_averaged"
+_DEEPEST = 8
+
+
+@dataclass(frozen=True)
+class Found:
+    """A state dict and what it was wrapped in.
+
+    Attributes:
+        tensors: By name.
+        wrapping: Keys and prefixes that were taken off, outermost first.
+    """
+
+    tensors: dict[str, Tensor]
+    wrapping: tuple[str, ...]
+
+
+class NoStateDict(CheckpointError):
+    """What was read is whole, but holds no state dict."""
 
 
 def read_tensors(source: object) -> dict[str, Tensor]:
-    """Return the tensors of a state dict or checkpoint file by name.
+    """Return the tensors of a state dict or checkpoint file by name; see `find_tensors`."""
+    return find_tensors(source).tensors
+
+
+def find_tensors(source: object) -> Found:
+    """Return the tensors of a state dict or checkpoint file, and what they were wrapped in.
 
     Args:
-        source: A state dict; or a .safetensors file; or any file `torch.save` wrote (.pth, .pt, .pth.tar, ...) with
-            a state dict in it, alone or under "state_dict", "model" or, without these, "state_dict_ema". The prefixes
-            "module." of DistributedDataParallel and "_orig_mod." of torch.compile are taken off.
+        source: A state dict; or a safetensors file; or any file `torch.save` wrote (.pth, .pt, .pth.tar, ...) with a
+            state dict in it, alone or under "state_dict", "model", "net" or "module" or, without these, under
+            "state_dict_ema", "model_ema" or "ema". Whatever else lies beside it is left alone. The prefixes "module.",
+            "_orig_mod.", "model.", "net." and "backbone." are taken off where all names have them.
 
     Raises:
-        CheckpointError: there is no such file, it is damaged, it would have to execute code, or holds no state dict; or
-            the source is something else.
+        NoStateDict: what was read is something else.
+        CheckpointError: there is no such file, it is damaged, or it would have to execute code; or the source is
+            neither.
     """
-    if isinstance(source, Mapping):
-        tensors = _unwrap(source, "The state dict")
-    elif isinstance(source, (str, os.PathLike)):
-        tensors = _unwrap(_read_file(Path(source)), str(source))
-    else:
+    content: object = source
+    where = "The state dict"
+    if isinstance(source, (str, os.PathLike)):
+        content, where = _read_file(Path(source)), str(source)
+    elif not isinstance(source, Mapping):
         advice = "; pass model.state_dict()" if isinstance(source, nn.Module) else ""
         raise CheckpointError(
             f"Expected a state dict or the path of a checkpoint file, found a {type(source).__name__}{advice}."
         )
-    while prefix := next((prefix for prefix in _PREFIXES if all(name.startswith(prefix) for name in tensors)), ""):
-        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
-    return tensors
+    content, keys = _unwrap(content)
+    tensors = _checked(content, where)
+    prefixes = []
+    while prefix := _common_prefix(tensors):
+        prefixes.append(prefix)
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name != _COUNTER}
+    return Found(tensors, (*keys, *prefixes))
+
+
+def is_safetensors(path: Path) -> bool:
+    """Return whether a file is called a safetensors file, or begins as one: the length of its header, the header."""
+    with path.open("rb") as file:
+        begin = file.read(9)
+    return path.suffix == ".safetensors" or (
+        begin[8:] == b"{" and int.from_bytes(begin[:8], "little") <= path.stat().st_size
+    )
 
 
 def _read_file(path: Path) -> object:
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file.")
     try:
-        if path.suffix == ".safetensors":
+        if is_safetensors(path):
             return load_file(path)
         with torch.serialization.safe_globals(stand_ins()):
             return torch.load(path, map_location="cpu", weights_only=True)
@@ -72,19 +113,43 @@ def _why(error: Exception) -> str:
     return f"this is not a whole checkpoint file; it may be truncated or of another kind ({type(error).__name__})."
 
 
-def _unwrap(content: object, where: str) -> dict[str, Tensor]:
-    while isinstance(content, Mapping):
-        inner = next((content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        if inner is None:
+def _unwrap(content: object) -> tuple[object, list[str]]:
+    """Return what lies under the keys of training scripts, and these keys."""
+    keys: list[str] = []
+    while isinstance(content, Mapping) and len(keys) < _DEEPEST:
+        inner = [key for key in _WRAPPERS if isinstance(content.get(key), Mapping)]
+        if not inner:
             break
-        content = inner
+        # A "model" may also be the words of a configuration.
+        key = next((key for key in inner if _holds_tensors(content[key])), inner[0])
+        keys.append(key)
+        content = content[key]
+    return content, keys
+
+
+def _holds_tensors(content: Mapping[Any, Any], depth: int = 0) -> bool:
+    inner = (content[key] for key in _WRAPPERS if isinstance(content.get(key), Mapping))
+    return any(isinstance(value, Tensor) for value in content.values()) or (
+        depth < _DEEPEST and any(_holds_tensors(each, depth + 1) for each in inner)
+    )
+
+
+def _checked(content: object, where: str) -> dict[str, Tensor]:
     if not isinstance(content, Mapping) or not content:
         found = "nothing" if isinstance(content, Mapping) else f"a {type(content).__name__}"
-        raise CheckpointError(f"{where}: expected a state dict (names to tensors), found {found}.")
+        raise NoStateDict(f"{where}: expected a state dict (names to tensors), found {found}.")
+    if "param_groups" in content:
+        raise NoStateDict(f"{where}: expected a state dict (names to tensors), found the state of an optimizer.")
     foreign = [str(key) for key, value in content.items() if not (isinstance(key, str) and isinstance(value, Tensor))]
     if foreign:
-        raise CheckpointError(
+        raise NoStateDict(
             f"{where}: expected a state dict (names to tensors), alone or under {' or '.join(map(repr, _WRAPPERS))}; "
             f"these entries are no tensors: {', '.join(foreign[:10])}{' ...' if len(foreign) > 10 else ''}."
         )
     return dict(content)
+
+
+def _common_prefix(tensors: Mapping[str, Tensor]) -> str:
+    """Return the known prefix that all names have, or ""."""
+    names = [name for name in tensors if name != _COUNTER]
+    return next((prefix for prefix in _PREFIXES if names and all(name.startswith(prefix) for name in names)), "")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from spikeformers.catalog import Result
     from spikeformers.measure import Firing
     from spikeformers.train import Evaluation, RunResult
 
@@ -39,6 +40,32 @@ class Fact:
     value: str
     reason: str = ""
     present: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """A model of the catalogue beside what its authors published.
+
+    Attributes:
+        name: Its name.
+        parameters: Trainable values, counted in the model as it was built.
+        published_parameters: Those of the authors' code; None where they are not known to the digit.
+        published: The figures the authors report.
+    """
+
+    name: str
+    parameters: int
+    published_parameters: int | None
+    published: tuple[Result, ...]
+
+    @property
+    def difference(self) -> int | None:
+        """Our parameters less the authors'."""
+        return None if self.published_parameters is None else self.parameters - self.published_parameters
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dicts, lists and numbers, as for JSON."""
+        return {**asdict(self), "difference": self.difference}
 
 
 @dataclass(frozen=True, kw_only=True)

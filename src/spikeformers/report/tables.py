@@ -14,9 +14,9 @@ from spikeformers.report.layout import bullets, heading, new_table, pairs
 from spikeformers.report.text import bar, count, duration, percent, size
 
 if TYPE_CHECKING:  # results come from rooms that import torch; `list` and `info` must not
-    from spikeformers.catalog import Paper, Record
+    from spikeformers.catalog import Paper, Record, Result
     from spikeformers.measure import Firing
-    from spikeformers.report.results import Fact, Portrait, Prediction
+    from spikeformers.report.results import Compared, Fact, Portrait, Prediction
     from spikeformers.train import Evaluation, RunResult
 
 
@@ -32,6 +32,30 @@ def model_list(records: Sequence[Record]) -> RenderableType:
             record.dataset,
         )
     return table
+
+
+def published_list(rows: Sequence[Compared]) -> RenderableType:
+    """Parameters of every model beside those of the authors' code, and the accuracies they report."""
+    table = new_table("model", ">parameters", ">authors'", ">difference", ">accuracy", ">T", "source")
+    for row in rows:
+        difference = "" if row.difference is None else f"{row.difference:+,d}" if row.difference else "0"
+        theirs = "-" if row.published_parameters is None else count(row.published_parameters)
+        first: list[Text | str] = [Text(row.name, "cyan"), count(row.parameters), theirs, difference]
+        for result in row.published or (None,):
+            figures = ("", "", "") if result is None else (_figure(result), str(result.time_steps), _source(result))
+            table.add_row(*first, *figures)
+            first = [Text(), "", "", ""]
+    return Group(table, Text("\nAccuracies as their sources report them, not measured here.", "dim"))
+
+
+def _source(result: Result) -> str:
+    metric = "" if result.metric == "top-1" else f"{result.metric}, "
+    image = "" if result.image_size is None else f"{size(result.image_size)}, "
+    return f"{metric}{image}{result.source}"
+
+
+def _figure(result: Result) -> str:
+    return f"{result.value:.2f}{' %' if result.metric.startswith('top-') else ''}"
 
 
 def model_card(record: Record) -> RenderableType:
@@ -169,10 +193,9 @@ def _reference(paper: Paper) -> str:
 def _published(record: Record) -> RenderableType:
     table = new_table("metric", ">value", ">T", ">image", "source")
     for result in record.published:
-        unit = " %" if result.metric.startswith("top-") else ""
         table.add_row(
             result.metric,
-            f"{result.value:.2f}{unit}",
+            _figure(result),
             str(result.time_steps),
             size(result.image_size or record.input[1:]),
             result.source,

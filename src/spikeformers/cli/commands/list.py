@@ -4,6 +4,7 @@ Examples:
   spikeformers list
   spikeformers list "spikingformer*"
   spikeformers list "*imagenet" --json
+  spikeformers list --published
 """
 
 from __future__ import annotations
@@ -14,18 +15,27 @@ from spikeformers.errors import UnknownNameError, suggest
 from spikeformers.report import tables
 
 
-def run(pattern: str = "*", /, *, json: bool = False) -> None:
+def run(pattern: str = "*", /, *, published: bool = False, json: bool = False) -> None:
     """List models.
 
     Args:
         pattern: Which names; `*` stands for any letters.
+        published: Build every model, count its parameters, and print them beside the authors' figures.
         json: Print one JSON document.
     """
     records = [catalog.get(name) for name in catalog.names(pattern)]
     if not records:
         near = suggest(pattern.strip("*"), catalog.names())
         raise UnknownNameError(f"No model matches {pattern!r}.{near} `spikeformers list` shows every name.")
-    if json:
+    if published:
+        from spikeformers.cli.published import compare
+
+        rows = compare(records)
+        if json:
+            print_json(rows)
+        else:
+            console().print(tables.published_list(rows))
+    elif json:
         print_json(records)
     else:
         console().print(tables.model_list(records))

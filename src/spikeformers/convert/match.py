@@ -1,0 +1,155 @@
+"""Which released forms a set of tensors can belong to, by names and shapes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spikeformers import catalog
+from spikeformers.catalog import official
+from spikeformers.catalog.official import Form
+from spikeformers.convert.check import problems
+from spikeformers.convert.translate import Translation, split, translate, words_likely, words_shown
+from spikeformers.errors import ConfigError
+from spikeformers.models import SpikingModel, model_class
+
+
+@dataclass
+class Match:
+    """Tensors laid beside one form.
+
+    Attributes:
+        form: The form.
+        translation: The tensors under our names.
+        shown: Words that the tensors show.
+        words: Every configuration word: those shown, likely ones, and else those of the form or of the closest model
+            published in it. Where such a number of heads cannot be, it is the next smaller one that can.
+        model: The model of these words, without values; None where there is none.
+        wrong: What does not fit, by kind; nothing where the tensors can be a model of this form.
+    """
+
+    form: Form
+    translation: Translation
+    shown: dict[str, Any]
+    words: dict[str, Any]
+    model: SpikingModel | None = None
+    wrong: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def assumed(self) -> dict[str, Any]:
+        """The words that tensors do not show for certain, with the values taken for them."""
+        return {word: value for word, value in self.words.items() if word not in self.shown}
+
+    @cached_property
+    def evidence(self) -> tuple[bool, bool, bool]:
+        """Whether the form is known with these channels, with these classes too, and in all sizes shown."""
+        known = _known(self.form)
+        sizes = [word for word in self.shown if any(word in config for config in known)]
+
+        def has(*words: str) -> bool:
+            return any(all(config.get(word) == self.shown.get(word) for word in words) for config in known)
+
+        return has("in_channels"), has("in_channels", "num_classes"), has(*sizes)
+
+    @property
+    def under_present_names(self) -> bool:
+        """Whether no tensor has a name of an older version of the authors' code."""
+        former = self.form.former_names(self.translation.counts)
+        return not any(split(name)[0] in former for name in self.translation.given.values())
+
+
+def matches(tensors: Mapping[str, Tensor]) -> list[Match]:
+    """Return every form that the tensors can belong to, the likeliest first."""
+    pairs = [(form, translate(tensors, form)) for form in _forms()]
+    tried = [match(form, translation) for form, translation in pairs if _whole_names(translation)]
+    fitting = [found for found in tried if not found.wrong]
+    return sorted(fitting, key=lambda found: (found.evidence, found.under_present_names), reverse=True)
+
+
+def nearest(tensors: Mapping[str, Tensor]) -> Match | None:
+    """Return the form that shares most names with the tensors; None where none shares any."""
+    pairs = [(form, translate(tensors, form)) for form in _forms()]
+    shared = max(len(translation.tensors) for _, translation in pairs)
+    if not shared:
+        return None
+    tried = [match(form, translation) for form, translation in pairs if len(translation.tensors) == shared]
+    return min(tried, key=lambda found: sum(map(len, found.wrong.values())))
+
+
+def match(form: Form, translation: Translation) -> Match:
+    """Lay translated tensors beside a form."""
+    released = catalog.variant(form.system, form.variant)
+    shown = words_shown(translation, form, said=released.config)
+    words = {**_closest(form, shown), **words_likely(translation, form, said={}), **shown}
+    found = Match(form, translation, shown, words)
+    hidden = [place.tensor for word, places in form.places() for place in places if word not in shown]
+    kind = model_class(released.builds)
+    try:
+        found.words = _possible(words, kind, shown)
+        with torch.random.fork_rng(devices=[]), torch.device("meta"):
+            found.model = kind.from_words(found.words)
+    except ConfigError as error:
+        found.wrong = {"that contradict each other": [str(error)]}
+    else:
+        found.wrong = problems(translation, form, found.model, values=False)
+    if hidden and not found.wrong:
+        found.wrong = {"without their dimensions": [translation.official_name(name, form) for name in hidden]}
+    counters = found.wrong.get("missing", [])
+    if counters and all(name.endswith(".num_batches_tracked") for name in counters) and not _counted(translation):
+        del found.wrong["missing"]  # by an old torch, which had no counters
+    return found
+
+
+def _known(form: Form) -> list[dict[str, Any]]:
+    """Return the configurations that are known of a form: its own, then those of the models that were published."""
+    records = [record for record in map(catalog.get, catalog.names()) if record.system == form.system]
+    published = [
+        r for r in records if r.variant == form.variant and (r.published or r.published_parameters is not None)
+    ]
+    return [catalog.variant(form.system, form.variant).config, *(record.config for record in published)]
+
+
+def _closest(form: Form, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the known configuration that has most in common with the words shown, channels and classes before all."""
+
+    def common(config: Mapping[str, Any]) -> tuple[bool, bool, int]:
+        equal = {word for word, value in shown.items() if config.get(word) == value}
+        return "in_channels" in equal, "num_classes" in equal, len(equal)
+
+    return max(_known(form), key=common)
+
+
+def _forms() -> list[Form]:
+    return [form for system in official.systems() for form in official.forms(system)]
+
+
+def _whole_names(translation: Translation) -> bool:
+    # Whatever lies in the model itself, beside all modules, could be anybody's.
+    return not translation.unexpected and len({split(name)[0] for name in translation.tensors}) > 1
+
+
+def _counted(translation: Translation) -> bool:
+    return any(name.endswith(".num_batches_tracked") for name in translation.tensors)
+
+
+def _possible(words: Mapping[str, Any], kind: type[SpikingModel], shown: Container[str]) -> dict[str, Any]:
+    """Return words of which there is a model: as they are, or with the next smaller number of heads.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    heads = words.get("heads", 0)
+    tried = [{**words, "heads": number} for number in range(heads, 0, -1) if "heads" not in shown] or [dict(words)]
+    for each in tried[:-1]:
+        try:
+            kind.Config.from_words(each)
+        except ConfigError:
+            continue
+        return each
+    kind.Config.from_words(tried[-1])
+    return tried[-1]
