@@ -27,7 +27,7 @@ def test_the_version_is_the_same_everywhere() -> None:
     assert re.search(rf"^## \[{re.escape(version)}\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["adapt", "create_model", "freeze", "fuse", "list_models", "load", "save"])
+@pytest.mark.parametrize("name", ["adapt", "create_model", "freeze", "fuse", "list_models", "load", "save", "unroll"])
 def test_the_face_offers_what_makes_and_keeps_models(name: str) -> None:
     assert name in spikeformers.__all__
     assert name in dir(spikeformers)

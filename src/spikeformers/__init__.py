@@ -16,7 +16,7 @@ from spikeformers.version import __version__
 
 if TYPE_CHECKING:
     from spikeformers import catalog, convert, data, layers, measure, models, ops, train
-    from spikeformers.models import adapt, create_model, freeze, fuse, list_models, load, save
+    from spikeformers.models import adapt, create_model, freeze, fuse, list_models, load, save, unroll
 
 __all__ = [
     "__version__",
@@ -35,9 +35,10 @@ __all__ = [
     "ops",
     "save",
     "train",
+    "unroll",
 ]
 
-_FROM_MODELS = ("adapt", "create_model", "freeze", "fuse", "list_models", "load", "save")
+_FROM_MODELS = ("adapt", "create_model", "freeze", "fuse", "list_models", "load", "save", "unroll")
 
 
 def __getattr__(name: str) -> Any:

@@ -83,18 +83,22 @@ def live_parameters(model: SpikingModel) -> Iterator[tuple[str, nn.Parameter]]:
             yield name, parameter
 
 
-@every_form
-def test_every_live_parameter_gets_a_gradient(name: str) -> None:
-    # At this width and with few tokens published scales and thresholds leave neurons silent, and what follows without
-    # a gradient.
+def awake(name: str) -> SpikingModel:
+    """The tiny model in training mode, with spikes in every layer.
+
+    At this width and with few tokens published scales and thresholds leave neurons silent, and what follows without a
+    gradient.
+    """
     hybrid = name.startswith("spikeformer_")  # its MLP's neuron sees a linear that starts at a fiftieth
     words = fitting(name, attention_scale=1.0, attention_v_threshold=0.25)
     model = tiny_model(name, **words, v_threshold=0.1 if hybrid else 1.0).train()
     for _, parameter in live_parameters(model):
         if parameter.dim() > 1 and not parameter.any():
             nn.init.normal_(parameter, std=0.1)  # a linear that starts at zero hides what is in front of it
-    outputs = model.forward_heads(random_input(model, 4, (4, 4)))
-    sum(output.square().sum() for output in outputs.values()).backward()
+    return model
+
+
+def assert_every_live_parameter_learns(model: SpikingModel) -> None:
     for parameter_name, parameter in live_parameters(model):
         assert parameter.grad is not None, parameter_name
         assert parameter.grad.isfinite().all(), parameter_name
@@ -102,6 +106,14 @@ def test_every_live_parameter_gets_a_gradient(name: str) -> None:
         dead = parameter_name.endswith("linear.bias") and not parameter_name.startswith("head")
         if not dead and parameter_name != "head.score.bias":
             assert parameter.grad.abs().sum() > 0, parameter_name
+
+
+@every_form
+def test_every_live_parameter_gets_a_gradient(name: str) -> None:
+    model = awake(name)
+    outputs = model.forward_heads(random_input(model, 4, (4, 4)))
+    sum(output.square().sum() for output in outputs.values()).backward()
+    assert_every_live_parameter_learns(model)
 
 
 @every_form

@@ -23,6 +23,9 @@ class OpSpec:
         weight_shape: (out, in / groups, kernel...) or None where there are no weights.
         bias: whether a bias is added.
         scale: constant the result is multiplied by.
+        sub_steps: where `models.unroll` made this operation run on binary sub-steps of integers: how many of them each
+            operand comes in, 1 for one that comes whole. A call is on one sub-step of each operand, so that at every
+            time step the operation is called their product many times. Empty where nothing is unrolled.
     """
 
     kind: Literal["convolution", "linear", "product", "mask"]
@@ -34,6 +37,7 @@ class OpSpec:
     groups: int = 1
     bias: bool = False
     scale: float = 1.0
+    sub_steps: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -42,7 +42,12 @@ class Conv2d(nn.Conv2d):
         inputs: declared values of the input.
         padding: None keeps the size of a map at stride 1.
         init: see `initialise`.
+
+    Attributes:
+        sub_steps: see `OpSpec`, as for every operation here.
     """
+
+    sub_steps: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -78,6 +83,7 @@ class Conv2d(nn.Conv2d):
             dilation=self.dilation,
             groups=self.groups,
             bias=self.bias is not None,
+            sub_steps=self.sub_steps,
         )
 
 
@@ -88,6 +94,8 @@ class Linear(nn.Linear):
         inputs: declared values of the input.
         init: see `initialise`; the papers' linears are "trunc_normal", their 1x1 convolutions "kaiming_uniform".
     """
+
+    sub_steps: tuple[int, ...] = ()
 
     def __init__(
         self, channels_in: int, channels_out: int, *, inputs: Values, bias: bool = True, init: Init = "trunc_normal"
@@ -103,7 +111,7 @@ class Linear(nn.Linear):
 
     def op_spec(self) -> OpSpec:
         """The linear map."""
-        return _linear_spec(self, self.inputs)
+        return _linear_spec(self)
 
 
 class Classifier(nn.Linear):
@@ -114,6 +122,8 @@ class Classifier(nn.Linear):
         init: see `initialise`.
     """
 
+    sub_steps: tuple[int, ...] = ()
+
     def __init__(self, channels: int, num_classes: int, *, inputs: Values, init: Init = "trunc_normal") -> None:
         super().__init__(channels, num_classes)
         self.inputs = inputs
@@ -121,12 +131,17 @@ class Classifier(nn.Linear):
 
     def op_spec(self) -> OpSpec:
         """The linear map."""
-        return _linear_spec(self, self.inputs)
+        return _linear_spec(self)
 
 
-def _linear_spec(module: nn.Linear, inputs: Values) -> OpSpec:
-    shape = tuple(module.weight.shape)
-    return OpSpec(kind="linear", inputs=(inputs,), weight_shape=shape, bias=module.bias is not None)
+def _linear_spec(module: Linear | Classifier) -> OpSpec:
+    return OpSpec(
+        kind="linear",
+        inputs=(module.inputs,),
+        weight_shape=tuple(module.weight.shape),
+        bias=module.bias is not None,
+        sub_steps=module.sub_steps,
+    )
 
 
 class MatrixProduct(nn.Module):
@@ -136,6 +151,8 @@ class MatrixProduct(nn.Module):
         left, right: declared values of the operands.
         scale: constant the product is multiplied by.
     """
+
+    sub_steps: tuple[int, ...] = ()
 
     def __init__(self, left: Values, right: Values, *, scale: float = 1.0) -> None:
         super().__init__()
@@ -148,7 +165,7 @@ class MatrixProduct(nn.Module):
 
     def op_spec(self) -> OpSpec:
         """The product."""
-        return OpSpec(kind="product", inputs=(self.left, self.right), scale=self.scale)
+        return OpSpec(kind="product", inputs=(self.left, self.right), scale=self.scale, sub_steps=self.sub_steps)
 
     @property
     def values(self) -> Values:
@@ -157,25 +174,29 @@ class MatrixProduct(nn.Module):
 
 
 class Mask(nn.Module):
-    """Element-wise product of two activations: spikes that let each other through.
+    """Element-wise product of two activations, times a constant: spikes that let each other through.
 
     Args:
         left, right: declared values of the operands.
+        scale: constant the product is multiplied by.
     """
 
-    def __init__(self, left: Values, right: Values) -> None:
+    sub_steps: tuple[int, ...] = ()
+
+    def __init__(self, left: Values, right: Values, *, scale: float = 1.0) -> None:
         super().__init__()
-        self.left, self.right = left, right
+        self.left, self.right, self.scale = left, right, scale
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Two tensors that broadcast to one shape -> that shape."""
-        return a * b
+        product = a * b
+        return product if self.scale == 1 else product * self.scale
 
     def op_spec(self) -> OpSpec:
         """The product."""
-        return OpSpec(kind="mask", inputs=(self.left, self.right))
+        return OpSpec(kind="mask", inputs=(self.left, self.right), scale=self.scale, sub_steps=self.sub_steps)
 
     @property
     def values(self) -> Values:
         """Values of the result."""
-        return self.left.masked(self.right)
+        return self.left.masked(self.right).scaled(self.scale)

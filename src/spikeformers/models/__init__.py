@@ -14,6 +14,7 @@ from spikeformers.models.spikformer import Spikformer, SpikformerConfig
 from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
 from spikeformers.models.transfer import Transfer, adapt, freeze
 from spikeformers.models.trunk import BlocksConfig, ProductTrunkConfig, ProductTrunkModel, TrunkConfig, TrunkModel
+from spikeformers.models.unrolling import unroll
 
 __all__ = [
     "SDT",
@@ -50,4 +51,5 @@ __all__ = [
     "model_class",
     "read_header",
     "save",
+    "unroll",
 ]
