@@ -30,7 +30,10 @@ class Parts(nn.Module):
         self.bias = nn.Parameter(torch.zeros(1, 2, 1, 1))
 
 
-def build(model: nn.Module, name: Literal["adamw", "sgd", "lamb"] = "adamw", **words: Any) -> torch.optim.Optimizer:
+Name = Literal["adamw", "adam", "sgd", "lamb"]
+
+
+def build(model: nn.Module, name: Name = "adamw", **words: Any) -> torch.optim.Optimizer:
     usual: dict[str, Any] = {
         "lr": 0.1,
         "weight_decay": 0.5,
@@ -92,18 +95,31 @@ def test_spared_parameters_do_not_shrink_without_a_gradient() -> None:
 
 
 def test_the_optimizers_are_those_of_torch_with_the_given_words() -> None:
-    made = {name: build(nn.Linear(2, 2), name) for name in ("adamw", "sgd", "lamb")}
+    names: tuple[Name, ...] = ("adamw", "adam", "sgd", "lamb")
+    made = {name: build(nn.Linear(2, 2), name) for name in names}
     assert type(made["adamw"]) is torch.optim.AdamW
+    assert type(made["adam"]) is torch.optim.Adam
     assert type(made["sgd"]) is torch.optim.SGD
     assert type(made["lamb"]) is Lamb
     for name, words in {
         "adamw": {"betas": (0.8, 0.95), "eps": 1e-7},
+        "adam": {"betas": (0.8, 0.95), "eps": 1e-7},
         "sgd": {"momentum": 0.7, "nesterov": True},
         "lamb": {"betas": (0.8, 0.95), "eps": 1e-7, "trust_clip": True},
     }.items():
         for group, decay in zip(made[name].param_groups, (0.5, 0.0), strict=True):
             assert {word: group[word] for word in words} == words
             assert (group["lr"], group["weight_decay"]) == (0.1, decay)
+
+
+def test_the_decay_of_adam_is_part_of_its_gradient() -> None:
+    model = nn.Linear(2, 2, bias=False)
+    nn.init.constant_(model.weight, 3.0)
+    optimizer = build(model, "adam")
+    model.weight.grad = torch.full((2, 2), 1.0)
+    optimizer.step()
+    # The first step of Adam is the sign of gradient + decay x weight, whatever their size; AdamW's would shrink by 5 %.
+    torch.testing.assert_close(model.weight.detach(), torch.full((2, 2), 3.0 - 0.1))
 
 
 def test_without_layer_decay_a_step_is_that_of_plain_adamw_to_the_last_bit() -> None:
@@ -175,8 +191,8 @@ def test_nested_lists_are_opened_and_heads_learn_with_the_full_rate() -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["adamw", "sgd", "lamb"])
-def test_the_factor_of_a_group_reaches_the_step(name: Literal["adamw", "sgd", "lamb"]) -> None:
+@pytest.mark.parametrize("name", ["adamw", "adam", "sgd", "lamb"])
+def test_the_factor_of_a_group_reaches_the_step(name: Name) -> None:
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     optimizer = build(model, name, layer_decay=0.5)
     assert {group["lr"] for group in optimizer.param_groups} == {0.1, 0.05}

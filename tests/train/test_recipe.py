@@ -142,6 +142,32 @@ def test_fewer_epochs_shrink_what_is_counted_in_epochs_and_more_keep_it() -> Non
         recipe.adjusted(epochs=0)
 
 
+def test_rates_set_by_hand_and_a_cosine_cut_short_shrink_with_the_run() -> None:
+    words = {"epochs": 20, "cosine_epochs": 50, "rates": [[4, 1e-3], [10, 1e-4], [11, 1e-5]]}
+    recipe = load_recipe("digits_spikformer", schedule=words)
+    assert recipe.schedule.rates == ((4, 1e-3), (10, 1e-4), (11, 1e-5))
+    short, long = recipe.adjusted(epochs=2).schedule, recipe.adjusted(epochs=40).schedule
+    assert (short.epochs, short.cosine_epochs, short.rates) == (2, 5, ((1, 1e-4), (2, 1e-5)))
+    assert (long.epochs, long.cosine_epochs, long.rates) == (40, 100, recipe.schedule.rates)
+    assert differences(json.loads(json.dumps(recipe.to_dict())), recipe.to_dict()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"rates": [[3, 1e-3], [3, 1e-4]]}, r"rates must be pairs \[epoch, rate\] in the order of the epochs"),
+        ({"rates": [[4, 1e-3], [3, 1e-4]]}, "in the order of the epochs"),
+        ({"rates": [[3, -1e-3]]}, "none below 0"),
+        ({"rates": [[2.5, 1e-3]]}, r"rates\[0\]\[0\] must be a whole number"),
+        ({"cosine_epochs": 7}, r"cosine_epochs must be 0, or at least epochs \(8\) and without a cooldown, got 7"),
+        ({"cosine_epochs": 20, "cooldown_epochs": 1}, "without a cooldown, got 20"),
+    ],
+)
+def test_rates_out_of_order_and_a_cosine_that_ends_too_early_are_refused(words: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load_recipe("digits_spikformer", schedule=words)
+
+
 @given(
     epochs=st.integers(1, 400),
     cooldown=st.integers(0, 20),

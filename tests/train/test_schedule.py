@@ -133,6 +133,34 @@ def test_the_cooldown_stays_at_the_minimum(curve: Schedule) -> None:
     assert set(rates(curve)[curve.total_steps - steps :]) <= {curve.min_lr}
 
 
+def test_rates_set_by_hand_take_over_where_they_begin_and_leave_the_curve_before() -> None:
+    curve = replace(CURVE, rates=((4, 3e-3), (7, 2e-6)))
+    assert rates(curve)[:20] == rates(CURVE)[:20]
+    assert rates(curve)[20:] == [3e-3] * 15 + [2e-6] * 15
+
+
+@pytest.mark.parametrize("per_epoch", [False, True])
+def test_agrees_with_torchs_step_schedule(per_epoch: bool) -> None:
+    # A cosine from a rate to the same rate is flat.
+    flat = replace(CURVE, warmup_epochs=0, min_lr=1e-2, per_epoch=per_epoch)
+    curve = replace(flat, rates=((3, 1e-3), (6, 1e-4), (9, 1e-5)))
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1e-2)
+    oracle = torch.optim.lr_scheduler.StepLR(optimizer, step_size=3, gamma=0.1)
+    for epoch in range(10):
+        for step in (5 * epoch, 5 * epoch + 4):
+            assert curve.rate(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-9)
+        optimizer.step()
+        oracle.step()
+
+
+def test_a_run_that_stops_before_its_cosine_ends_is_the_beginning_of_the_longer_one() -> None:
+    for words in ({}, {"per_epoch": True, "warmup_is_prefix": False}):
+        longer = replace(CURVE, **words)  # type: ignore[arg-type]
+        stopped = replace(longer, epochs=6, cosine_epochs=10)
+        assert stopped.total_steps == 30
+        assert rates(stopped) == rates(longer)[:30]
+
+
 def test_without_warm_up_the_first_rate_is_the_peak() -> None:
     curve = replace(CURVE, peak=0.5, min_lr=1e-5, epochs=1, warmup_epochs=0, steps_per_epoch=4)
     expected = [1e-5 + (0.5 - 1e-5) * (1 + math.cos(math.pi * step / 4)) / 2 for step in range(4)]

@@ -26,6 +26,8 @@ def build_optimizer(model: nn.Module, words: OptimizerWords) -> torch.optim.Opti
     optimizer: torch.optim.Optimizer
     if words.name == "adamw":
         optimizer = torch.optim.AdamW(groups, lr=lr, betas=betas, eps=words.eps or 1e-8)
+    elif words.name == "adam":
+        optimizer = torch.optim.Adam(groups, lr=lr, betas=betas, eps=words.eps or 1e-8)
     elif words.name == "sgd":
         optimizer = torch.optim.SGD(groups, lr=lr, momentum=words.momentum, nesterov=words.nesterov)
     else:

@@ -82,6 +82,8 @@ def schedule_of(recipe: Recipe, steps_per_epoch: int) -> Schedule:
         steps_per_epoch=steps_per_epoch,
         per_epoch=words.per_epoch,
         warmup_is_prefix=words.warmup_is_prefix,
+        cosine_epochs=words.cosine_epochs,
+        rates=words.rates,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -127,10 +128,19 @@ def preview(recipe: Recipe, *, device: str | torch.device = "cpu", dataset: Data
 
 
 def _missing(recipe: Recipe) -> tuple[str, ...]:
-    """The files that the recipe names and that are not there; "module:function" is no file."""
+    """What the recipe names and is not there: files, and the module of a teacher that is a function."""
     teacher = recipe.distillation.teacher if recipe.distillation else ""
-    named = [recipe.init, "" if ":" in teacher else teacher]
-    return tuple(path for path in named if path and not Path(path).exists())
+    return tuple(name for name in (recipe.init, teacher) if name and not _is_there(name))
+
+
+def _is_there(name: str) -> bool:
+    module, function, _ = name.partition(":")
+    if Path(name).exists() or not function:
+        return Path(name).exists()
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # its package cannot be imported, or this is no module's name
+        return False
 
 
 def _without(recipe: Recipe, missing: tuple[str, ...]) -> Recipe | None:

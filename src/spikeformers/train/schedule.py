@@ -18,6 +18,8 @@ class Schedule:
         m + (p - m) (1 + cos(pi t / E)) / 2                   W <= t < E, otherwise
         m                                                     E <= t
 
+    From the epoch of one of `rates` on the rate is that one, until the next.
+
     Per epoch and without a prefix this is timm's cosine schedule, which the scripts of Spikformer, Spikingformer and
     Spike-driven Transformer step once per epoch: the rate jumps down where the warm-up ends. Per update and with a
     prefix it is the half-cosine of QKFormer's and Meta-SpikeFormer's ImageNet scripts.
@@ -26,12 +28,14 @@ class Schedule:
         peak: rate at the end of the warm-up.
         warmup_lr: rate of the first update, where there is a warm-up.
         min_lr: rate at the end of the cosine and of the cooldown.
-        epochs: epochs until the cosine ends, the warm-up included.
+        epochs: epochs until the cooldown, the warm-up included.
         warmup_epochs: length of the warm-up; per update it is rounded to whole updates.
         cooldown_epochs: epochs after the cosine.
         steps_per_epoch: updates per epoch.
         per_epoch: the rate moves with every epoch, not with every update.
         warmup_is_prefix: the cosine starts where the warm-up ends; otherwise it started together with it.
+        cosine_epochs: epochs until the cosine would end, of a run that stops before; 0: `epochs`.
+        rates: (epoch, rate) in the order of the epochs.
     """
 
     peak: float
@@ -43,6 +47,8 @@ class Schedule:
     steps_per_epoch: int
     per_epoch: bool
     warmup_is_prefix: bool
+    cosine_epochs: int = 0
+    rates: tuple[tuple[int, float], ...] = ()
 
     @property
     def total_epochs(self) -> int:
@@ -56,9 +62,14 @@ class Schedule:
 
     def rate(self, step: int) -> float:
         """Return the learning rate of the update number `step`, counted from 0."""
+        by_hand = [rate for epoch, rate in self.rates if step >= epoch * self.steps_per_epoch]
+        return by_hand[-1] if by_hand else self._curve(step)
+
+    def _curve(self, step: int) -> float:
         time: int = step // self.steps_per_epoch if self.per_epoch else step
         warmup = self.warmup_epochs if self.per_epoch else round(self.warmup_epochs * self.steps_per_epoch)
-        end = self.epochs if self.per_epoch else self.epochs * self.steps_per_epoch
+        epochs = self.cosine_epochs or self.epochs
+        end = epochs if self.per_epoch else epochs * self.steps_per_epoch
         if time < warmup:
             return self.warmup_lr + (self.peak - self.warmup_lr) * time / warmup
         if time >= end:

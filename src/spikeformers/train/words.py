@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -82,12 +83,12 @@ class AugmentWords:
 class OptimizerWords:
     """The optimizer; weight decay spares norms, biases and learnable time constants."""
 
-    name: Literal["adamw", "sgd", "lamb"] = "adamw"
+    name: Literal["adamw", "adam", "sgd", "lamb"] = "adamw"  # "adam" adds the decay to the gradient, as "sgd" does
     lr: float  # at the end of the warm-up
     lr_batch_size: int = 0  # batch size that lr is stated for, and scaled in proportion to; 0: lr is taken as it is
     weight_decay: float = 0.06
     betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = 0.0  # 0: the optimizer's own, 1e-8 of AdamW and 1e-6 of LAMB
+    eps: float = 0.0  # 0: the optimizer's own, 1e-8 of Adam and AdamW, 1e-6 of LAMB
     momentum: float = 0.9  # of SGD
     nesterov: bool = False  # of SGD
     trust_clip: bool = False  # LAMB: no trust ratio above 1
@@ -105,7 +106,10 @@ class OptimizerWords:
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleWords:
-    """Linear warm-up from `warmup_lr`, a cosine down to `min_lr`, then `cooldown_epochs` at `min_lr`."""
+    """Linear warm-up from `warmup_lr`, a cosine down to `min_lr`, then `cooldown_epochs` at `min_lr`.
+
+    With `min_lr` equal to the optimizer's lr the rate stays there. Rates set by hand take over where they begin.
+    """
 
     epochs: int  # without the cooldown
     warmup_epochs: float = 0.0  # may be a fraction
@@ -114,9 +118,17 @@ class ScheduleWords:
     cooldown_epochs: int = 0
     per_epoch: bool = False  # the rate moves with every epoch, not with every update
     warmup_is_prefix: bool = True  # the cosine starts where the warm-up ends; false: it started with the warm-up (timm)
+    cosine_epochs: int = 0  # where the cosine would end, of a run that stops before; 0: after `epochs`
+    rates: tuple[tuple[int, float], ...] = ()  # [epoch, rate]: set by hand from that epoch (counted from 0) on
 
     def __post_init__(self) -> None:
         require(self.epochs >= 1, "epochs", self.epochs, ">= 1")
+        until = f"0, or at least epochs ({self.epochs}) and without a cooldown"
+        holds = self.cosine_epochs >= self.epochs and not self.cooldown_epochs
+        require(not self.cosine_epochs or holds, "cosine_epochs", self.cosine_epochs, until)
+        begins = [epoch for epoch, _ in self.rates]
+        in_order = begins == sorted(set(begins)) and all(epoch >= 0 and rate >= 0 for epoch, rate in self.rates)
+        require(in_order, "rates", list(self.rates), "pairs [epoch, rate] in the order of the epochs, none below 0")
         below = f">= 0 and below epochs ({self.epochs})"
         require(0.0 <= self.warmup_epochs < self.epochs, "warmup_epochs", self.warmup_epochs, below)
         for word in ("warmup_lr", "min_lr", "cooldown_epochs"):
@@ -130,16 +142,21 @@ class ScheduleWords:
     def shortened(self, total_epochs: int) -> ScheduleWords:
         """Return the schedule over another number of epochs in all.
 
-        A shorter one shrinks its warm-up and its cooldown in proportion.
+        A shorter one shrinks its warm-up, its cooldown and the epochs of rates set by hand in proportion; of its cosine
+        it keeps the same part.
         """
         require(total_epochs >= 1, "epochs", total_epochs, ">= 1")
         share = min(1.0, total_epochs / self.total_epochs)
         cooldown = min(int(self.cooldown_epochs * share), total_epochs - 1)
+        epochs = total_epochs - cooldown
         return replace(
             self,
-            epochs=total_epochs - cooldown,
+            epochs=epochs,
             cooldown_epochs=cooldown,
-            warmup_epochs=self.warmup_epochs * min(1.0, (total_epochs - cooldown) / self.epochs),
+            warmup_epochs=self.warmup_epochs * min(1.0, epochs / self.epochs),
+            cosine_epochs=math.ceil(self.cosine_epochs * epochs / self.epochs),
+            # Two that fall together: the later one counts.
+            rates=tuple({math.ceil(epoch * share): rate for epoch, rate in self.rates}.items()),
         )
 
 
