@@ -7,6 +7,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from torch import nn
 
 from spikeformers.cli.output import plain
 from spikeformers.data import load_dataset
@@ -17,8 +18,13 @@ from spikeformers.train.official import Samples, official_samples
 from spikeformers.train.plan import updates_per_epoch
 from spikeformers.train.previewing import preview
 from spikeformers.train.recipe import Recipe, load_recipe, recipe_names
+from spikeformers.train.words import DistillationWords
+from tests.models.tiny import fitting
 
-TINY = {"dim": 32, "depth": 1, "heads": 2, "time_steps": 2, "image_size": [32, 32]}
+TINY = {
+    "dim": 32, "dims": [8, 8, 16, 16], "depth": 1, "depths_by_stage": [1] * 5, "heads": 2, "time_steps": 2,
+    "image_size": [32, 32],
+}  # fmt: skip
 
 
 def tiny(name: str) -> Recipe:
@@ -26,7 +32,9 @@ def tiny(name: str) -> Recipe:
     recipe = load_recipe(name)
     if not recipe.model.name:
         return recipe
-    words = {key: value for key, value in TINY.items() if key != "image_size" or recipe.dataset != "digits"}
+    words = fitting(recipe.model.name, **TINY)
+    if recipe.dataset == "digits":
+        del words["image_size"]
     return replace(recipe, model=replace(recipe.model, config={**recipe.model.config, **words}))
 
 
@@ -39,7 +47,8 @@ def test_every_recipe_has_a_plan(name: str) -> None:
     assert plan.missing == tuple(path for path in (recipe.init, teacher) if path)
     assert len(plan.rates.curve) == 120
     assert max(rate for _, rate in plan.rates.curve) <= recipe.peak_lr
-    assert plan.rates.end[1] == pytest.approx(recipe.schedule.min_lr, rel=0.1)
+    by_hand = [rate for _, rate in recipe.schedule.rates]
+    assert plan.rates.end[1] == pytest.approx([recipe.schedule.min_lr, *by_hand][-1], rel=0.1)
     if plan.cost is not None:
         assert plan.samples is not None
         assert plan.steps_per_epoch == plan.samples.train // recipe.batch_size
@@ -90,6 +99,30 @@ def test_timms_curve_falls_where_the_warm_up_ends() -> None:
     assert rates.warmed_up == (20.0, pytest.approx(expected))
     assert rates.middle == (155.0, pytest.approx(1e-5 + 0.5 * (5e-4 - 1e-5) * (1 + math.cos(math.pi * 155 / 300))))
     assert rates.end[1] == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("teacher", "there"),
+    [
+        ("nowhere", False),
+        ("no_such_module:build", False),
+        ("no_such_package.module:build", False),
+        (":build", False),
+        (f"{__name__}:teacher", True),
+    ],
+)
+def test_a_teacher_that_is_not_there_is_named_and_left_out(teacher: str, there: bool) -> None:
+    plan = preview(replace(tiny("digits_spikformer"), distillation=DistillationWords(teacher=teacher)))
+    assert plan.missing == (() if there else (teacher,))
+    assert plan.cost is not None
+    alone = preview(tiny("digits_spikformer"))
+    assert alone.cost is not None
+    grown = plan.cost.memory.weights - alone.cost.memory.weights
+    assert grown == (4 * (64 * 10 + 10) if there else 0)
+
+
+def teacher() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
 
 
 def test_frozen_parts_do_not_learn() -> None:
