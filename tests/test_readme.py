@@ -17,7 +17,7 @@ from spikeformers.cli.dispatch import COMMANDS, module
 from spikeformers.train import recipe_names
 
 ROOT = Path(__file__).parent.parent
-README, CONTRIBUTING = ROOT / "README.md", ROOT / "CONTRIBUTING.md"
+README, CONTRIBUTING, MODELS = ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "models.md"
 PAGES = [README, CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -54,7 +54,7 @@ def test_the_commands_of_the_pages_exist(page: Path, capsys: pytest.CaptureFixtu
         for option in filter(lambda word: word.startswith("--"), words):
             assert option in explained, f"{command} {option}"
         names = {"train": recipe_names(), "info": catalog.names(), "list": catalog.names()}.get(command)
-        if names and words and words[0] not in ("NAME", "RECIPE"):
+        if names and words and not words[0].startswith("--") and words[0] not in ("NAME", "RECIPE"):
             assert fnmatch.filter(names, words[0]), f"{command} {words[0]}"
 
 
@@ -88,10 +88,19 @@ def name_of_size(record: Record) -> str:
     return record.name.removeprefix(f"{record.family}_").removesuffix(f".{record.dataset}")
 
 
-def test_the_models_of_the_readme_are_those_of_the_catalogue() -> None:
-    table = re.search(r"<!-- models.*?-->\n(.*?)\n?<!-- end of models -->", README.read_text(), re.DOTALL)
+def test_the_models_of_the_page_are_those_of_the_catalogue() -> None:
+    table = re.search(r"<!-- models.*?-->\n(.*?)\n?<!-- end of models -->", MODELS.read_text(), re.DOTALL)
     assert table is not None
-    assert table[1].strip() == models_table(), "paste this into README.md:\n" + models_table()
+    assert table[1].strip() == models_table(), "paste this into docs/models.md:\n" + models_table()
+
+
+def test_the_readme_names_every_family() -> None:
+    assert [family for family in catalog.families() if f"`{family}`" not in README.read_text()] == []
+
+
+def test_the_python_of_the_models_page_runs() -> None:
+    for code in blocks(MODELS, "python"):
+        exec(compile(code, str(MODELS), "exec"), {})
 
 
 def test_the_citation_file_names_every_paper_of_the_catalogue() -> None:

@@ -13,7 +13,7 @@
     variant = "cifar"                    # optional: the form this model starts from
     config = { dim = 384, depth = 4 }    # its own words
     parameters = 9_324_730               # trainable values
-    published_parameters = 9_324_730     # optional: the same as the authors count it, where they say it to the digit
+    published_parameters = 9_324_730     # optional: the same of the authors' code, to the digit
     published = [{ value = 95.19, source = "paper, table" }]   # optional; also metric, time_steps, image_size
     notes = ["..."]                      # optional
     uncertain = ["heads"]                # optional: words nobody published

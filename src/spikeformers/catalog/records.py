@@ -67,7 +67,7 @@ class Record:
         builds: "module:Class" of the model.
         config: Every configuration word the model needs.
         parameters: Number of trainable values.
-        published_parameters: The same as the authors count it; None where they do not say it to the digit.
+        published_parameters: The same of the authors' code, to the digit; None where it is not known.
         time_steps: T, the number of time steps.
         input: (channels, height, width) of one time step.
         dataset: The data set the name ends in.
