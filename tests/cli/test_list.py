@@ -32,3 +32,31 @@ def test_no_match_offers_the_nearest_names(spikeformers):
     assert (answer.code, answer.out) == (1, "")
     assert "'spikfomer_4_384.cifar*'" in answer.err
     assert "'spikformer_4_384.cifar10'" in answer.err
+
+
+def test_published_counts_every_model_beside_the_authors_figures(spikeformers):
+    rows = json.loads(spikeformers("list", "s*", "--published", "--json").out)
+    assert [row["name"] for row in rows] == catalog.names("s*")
+    for row in rows:
+        record = catalog.get(row["name"])
+        assert row["parameters"] == record.parameters
+        assert row["published_parameters"] == record.published_parameters
+        assert row["difference"] == (None if record.published_parameters is None else 0)
+        assert len(row["published"]) == len(record.published)
+
+
+def test_published_as_a_table(spikeformers):
+    answer = spikeformers("list", "sdt_*", "--published")
+    assert (answer.code, answer.err) == (0, "")
+    lines = [line.split() for line in answer.out.splitlines()]
+    assert [
+        "sdt_8_512.imagenet",
+        *("29,689,896", "29,689,896", "0"),
+        *("74.57", "%", "4"),
+        "authors'",
+        "README",
+    ] in lines
+    assert ["sdt_2_64.digits", f"{catalog.get('sdt_2_64.digits').parameters:,}", "-"] in lines
+    second = next(line for line in lines if line[:2] == ["76.30", "%"])
+    assert second[2:] == ["4", "a", "third", "party's", "table"]
+    assert "not measured here" in answer.out

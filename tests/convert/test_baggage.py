@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import pathlib
 import sys
 import types
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from spikeformers.convert import load_official, to_official
+from spikeformers.convert import inspect, load_official, to_official
 from spikeformers.errors import CheckpointError
 from tests.golden_rules import fill_state, golden
 
@@ -47,9 +48,11 @@ def assert_read(path: Path, baggage: Any, zipped: bool = True) -> None:
         np.arange(6.0).reshape(2, 3),
         np.random.RandomState(3).get_state(),
         argparse.Namespace(output=pathlib.PurePosixPath("logs"), data=Path("data"), lr=np.float64(1e-3)),
+        collections.defaultdict(dict, {1: {2: 3}}),
+        [frozenset({1}), range(3), slice(1), types.SimpleNamespace(lr=0.1)],
         [pathlib.PureWindowsPath("C:/logs"), Calls(pathlib.WindowsPath, "C:/logs"), Calls(pathlib.PosixPath, "/logs")],
     ],
-    ids=["scalar", "scalars", "array", "random state", "arguments", "paths"],
+    ids=["scalar", "scalars", "array", "random state", "arguments", "defaults", "builtins", "paths"],
 )
 def test_baggage_of_training_scripts(tmp_path: Path, baggage: Any, zipped: bool) -> None:
     assert_read(tmp_path / "model.pth", baggage, zipped)
@@ -94,6 +97,7 @@ def test_code_beside_or_in_baggage_is_not_run(tmp_path: Path, wrap: Callable[[An
         Calls(open, str(trace), "w"),
     ):
         torch.save({"model": STATE, "baggage": wrap(evil)}, path, _use_new_zipfile_serialization=zipped)
-        with pytest.raises(CheckpointError, match=r"holds a Python object .* nothing was read"):
-            load_official(path, "spikingformer", "cifar", {"heads": 4})
+        for read in (lambda: load_official(path, "spikingformer", "cifar", {"heads": 4}), lambda: inspect(path)):
+            with pytest.raises(CheckpointError, match=r"holds a Python object .* nothing was read"):
+                read()
     assert list(tmp_path.iterdir()) == [path]

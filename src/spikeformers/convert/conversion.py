@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 from torch import Tensor
@@ -86,8 +86,12 @@ def convert_file(
     found = find_tensors(source)
     best = _chosen(found.tensors, system, variant)
     form = best.form
-    known = {field.name: field for field in fields(_model_class(form).Config)}
+    known = get_type_hints(model_class(catalog.variant(form.system, form.variant).builds).Config)
     said = config_words(config, form, known)
+    # On a command line pooling=1111 looks like a number.
+    said = {
+        word: str(value) if known.get(word) is str and type(value) is int else value for word, value in said.items()
+    }
     assumed = {word: value for word, value in best.assumed.items() if word not in said}
     model = load_official(found.tensors, form.system, form.variant, {**assumed, **said})
     model.name = _catalogue_name(model)
@@ -152,10 +156,6 @@ def _chosen(tensors: Mapping[str, Tensor], system: str | None, variant: str | No
 def _differences(one: Match, best: Match) -> str:
     words = [f"{word} {value}" for word, value in one.words.items() if best.words.get(word) != value]
     return f"  ({', '.join(words)})" if words else ""
-
-
-def _model_class(form: official.Form) -> type[SpikingModel]:
-    return model_class(catalog.variant(form.system, form.variant).builds)
 
 
 def _catalogue_name(model: SpikingModel) -> str | None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spikeformers.catalog import official
 from spikeformers.convert.check import shortened
-from spikeformers.convert.match import Match, matches, nearest
+from spikeformers.convert.match import CONTRADICTORY, FLAT, Match, matches, nearest
 from spikeformers.convert.source import Found, NoStateDict, Source, find_tensors, is_safetensors
 from spikeformers.convert.translate import split
 from spikeformers.errors import CheckpointError
@@ -145,7 +145,6 @@ def _form_of(header: Header) -> tuple[str | None, str | None]:
 
 def _released(source: str, found: Found, fitting: Sequence[Match]) -> Inspection:
     best = fitting[0]
-    assert best.model is not None, "a match without problems was built"
     wrapping = found.wrapping
     if wrapping and wrapping[-1] == best.form.container:
         wrapping = wrapping[:-1]  # their own names
@@ -195,12 +194,20 @@ def _reasons(tensors: Mapping[str, Tensor]) -> list[str]:
     near = nearest(tensors)
     if near is None:
         return [f"None of these {len(tensors)} tensors has a name that a released form known here has."]
-    form, shared = near.form, len(near.translation.tensors)
-    return [
-        f"Not a whole {form.system!r} in the form {form.variant!r}, with which most names are shared: "
-        f"{shared} of {len(tensors)}.",
-        *(f"{len(names)} {kind}: {shortened(names)}" for kind, names in near.wrong.items()),
-    ]
+    counted = {kind: kind if kind == CONTRADICTORY else f"{len(names)} {kind}" for kind, names in near.wrong.items()}
+    return [_verdict(near, len(tensors)), *(f"{counted[kind]}: {shortened(n)}" for kind, n in near.wrong.items())]
+
+
+def _verdict(near: Match, number: int) -> str:
+    """Say in which way tensors are not what they are nearest to."""
+    form = f"{near.form.system!r} in the form {near.form.variant!r}"
+    if near.shared < number / 2:
+        return f"Another network: of its {number} names {near.shared} are those of {form}, the nearest."
+    if near.wrong.keys() == {"missing"}:
+        return f"A part of {form}: its other tensors are missing, as when a file was cut short."
+    if near.wrong.keys() <= {"of another shape", CONTRADICTORY, FLAT}:
+        return f"Every name of {form} is there, but with shapes that no such model has: tensors were mixed up."
+    return f"Not {form}, the nearest, with which {near.shared} of {number} names are shared."
 
 
 def _command(source: str, best: Match) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -12,11 +12,17 @@ from torch import Tensor
 
 from spikeformers import catalog
 from spikeformers.catalog import official
-from spikeformers.catalog.official import Form
+from spikeformers.catalog.official import Form, Place
 from spikeformers.convert.check import problems
 from spikeformers.convert.translate import Translation, split, translate, words_likely, words_shown
 from spikeformers.errors import ConfigError
 from spikeformers.models import SpikingModel, model_class
+
+# Kinds of what does not fit, besides those of `check.problems`.
+CONTRADICTORY = "contradictory sizes"
+FLAT = "without their dimensions"
+
+_COUNTER = ".num_batches_tracked"
 
 
 @dataclass
@@ -29,7 +35,7 @@ class Match:
         shown: Words that the tensors show.
         words: Every configuration word: those shown, likely ones, and else those of the form or of the closest model
             published in it. Where such a number of heads cannot be, it is the next smaller one that can.
-        model: The model of these words, without values; None where there is none.
+        model: The model of these words, without values; of the form's own sizes where there is none.
         wrong: What does not fit, by kind; nothing where the tensors can be a model of this form.
     """
 
@@ -37,8 +43,19 @@ class Match:
     translation: Translation
     shown: dict[str, Any]
     words: dict[str, Any]
-    model: SpikingModel | None = None
-    wrong: dict[str, list[str]] = field(default_factory=dict)
+    model: SpikingModel
+    wrong: dict[str, list[str]]
+
+    @property
+    def differences(self) -> int:
+        """The number of names that do not fit."""
+        return sum(map(len, self.wrong.values()))
+
+    @property
+    def shared(self) -> int:
+        """The number of tensors whose names the form has."""
+        state = self.model.state_dict()
+        return sum(name in state for name in self.translation.tensors)
 
     @property
     def assumed(self) -> dict[str, Any]:
@@ -74,35 +91,40 @@ def matches(tensors: Mapping[str, Tensor]) -> list[Match]:
 def nearest(tensors: Mapping[str, Tensor]) -> Match | None:
     """Return the form that shares most names with the tensors; None where none shares any."""
     pairs = [(form, translate(tensors, form)) for form in _forms()]
-    shared = max(len(translation.tensors) for _, translation in pairs)
-    if not shared:
-        return None
-    tried = [match(form, translation) for form, translation in pairs if len(translation.tensors) == shared]
-    return min(tried, key=lambda found: sum(map(len, found.wrong.values())))
+    most = max(len(translation.tensors) for _, translation in pairs)
+    tried = [match(form, translation) for form, translation in pairs if len(translation.tensors) == most > 0]
+    return min((found for found in tried if found.shared), key=lambda found: found.differences, default=None)
 
 
 def match(form: Form, translation: Translation) -> Match:
     """Lay translated tensors beside a form."""
     released = catalog.variant(form.system, form.variant)
+    kind = model_class(released.builds)
     shown = words_shown(translation, form, said=released.config)
     words = {**_closest(form, shown), **words_likely(translation, form, said={}), **shown}
-    found = Match(form, translation, shown, words)
-    hidden = [place.tensor for word, places in form.places() for place in places if word not in shown]
-    kind = model_class(released.builds)
+    wrong: dict[str, list[str]] = {}
     try:
-        found.words = _possible(words, kind, shown)
-        with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            found.model = kind.from_words(found.words)
+        words = _possible(words, kind, shown)
+        model = _empty(kind, words)
     except ConfigError as error:
-        found.wrong = {"that contradict each other": [str(error)]}
-    else:
-        found.wrong = problems(translation, form, found.model, values=False)
-    if hidden and not found.wrong:
-        found.wrong = {"without their dimensions": [translation.official_name(name, form) for name in hidden]}
-    counters = found.wrong.get("missing", [])
-    if counters and all(name.endswith(".num_batches_tracked") for name in counters) and not _counted(translation):
-        del found.wrong["missing"]  # by an old torch, which had no counters
-    return found
+        wrong[CONTRADICTORY] = [str(error)]
+        # Of whatever size, the form still has its names.
+        model = _empty(kind, {**released.config, **{w: v for w, v in shown.items() if w in form.depths}})
+    found = wrong | problems(translation, form, model, values=False)
+    hidden = [place for word, places in form.places() for place in places if word not in shown]
+    if flat := [translation.given[place.tensor] for place in hidden if _is_flat(place, translation)]:
+        found[FLAT] = flat
+    if (hidden or wrong) and len(found) > 1:
+        found.pop("of another shape", None)  # than what?
+    if not _counted(translation):  # by an old torch, which had no counters
+        found["missing"] = [name for name in found.get("missing", []) if not name.endswith(_COUNTER)]
+    return Match(form, translation, shown, words, model, {kind: names for kind, names in found.items() if names})
+
+
+def _empty(kind: type[SpikingModel], words: Mapping[str, Any]) -> SpikingModel:
+    """Build a model whose tensors have no values."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return kind.from_words(words)
 
 
 def _known(form: Form) -> list[dict[str, Any]]:
@@ -133,8 +155,14 @@ def _whole_names(translation: Translation) -> bool:
     return not translation.unexpected and len({split(name)[0] for name in translation.tensors}) > 1
 
 
+def _is_flat(place: Place, translation: Translation) -> bool:
+    tensor = translation.tensors.get(place.tensor)
+    needed = max(place.dimension, place.base if isinstance(place.base, int) else 0)
+    return tensor is not None and tensor.dim() <= needed
+
+
 def _counted(translation: Translation) -> bool:
-    return any(name.endswith(".num_batches_tracked") for name in translation.tensors)
+    return any(name.endswith(_COUNTER) for name in translation.tensors)
 
 
 def _possible(words: Mapping[str, Any], kind: type[SpikingModel], shown: Container[str]) -> dict[str, Any]:

@@ -66,6 +66,7 @@ def _tokenizer(description: Mapping[str, Any]) -> dict[str, Any]:
     if each and len(strides) != blocks:
         raise ConfigError(f"a tokenizer of {blocks} blocks has a stride for each of them, got strides {strides!r}.")
     return {
+        "tokenizer": "convolutional",
         "tokenizer_kernel": kernel,
         "tokenizer_strides": tuple(strides) if each else (strides,) * blocks,
         "blocks_per_stage": 2 if each else 1,

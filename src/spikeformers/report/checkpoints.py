@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def inspection(found: Inspection) -> RenderableType:
-    """What a file is, what it does not tell, and what to run next."""
+    """What a file is, and what it does not tell."""
     parts: list[RenderableType] = [Text(found.source, "bold cyan"), pairs(_facts(found))]
     if found.own is not None:
         parts += [heading("Configuration"), pairs(_words(found.shown))]
@@ -27,11 +27,15 @@ def inspection(found: Inspection) -> RenderableType:
         parts += [heading("Forms with these names and shapes, the likeliest first"), _candidates(found)]
     parts += bullets("No released form known here", found.problems)
     if found.command:
-        name = (found.own or {}).get("name")
-        commands = [found.command, *([f"spikeformers info {name}"] if name else [])]
-        # Whole lines, for copying: a terminal may fold them, a folded command is none.
-        parts += [heading("Next"), *(Text(f"  {line}", "cyan", no_wrap=True, overflow="ignore") for line in commands)]
+        parts.append(heading("Next"))
     return Group(*parts)
+
+
+def next_commands(found: Inspection) -> list[str]:
+    """What to run next, below `inspection`: lines for copying, which must not be folded."""
+    name = (found.own or {}).get("name")
+    about = f"spikeformers info {name}" if name else ""
+    return [f"  {line}" for line in (found.command, about) if line]
 
 
 def conversion(done: Conversion) -> RenderableType:

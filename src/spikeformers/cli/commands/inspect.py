@@ -22,10 +22,13 @@ def run(file: Path, /, *, json: bool = False) -> None:
         json: Print one JSON document with the keys "matches", "system", "variant", "candidates" and more.
     """
     from spikeformers.convert import inspect
-    from spikeformers.report.checkpoints import inspection
+    from spikeformers.report.checkpoints import inspection, next_commands
 
     result = inspect(file)
     if json:
         print_json(result)
-    else:
-        console().print(inspection(result))
+        return
+    page = console()
+    page.print(inspection(result))
+    for line in next_commands(result):
+        page.print(line, style="cyan", markup=False, soft_wrap=True)
