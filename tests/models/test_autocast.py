@@ -54,7 +54,7 @@ def test_neurons_integrate_in_half_precision_and_declared_values_hold(name: str,
 @half
 @every_form
 def test_without_thresholds_only_rounding_is_left(name: str, dtype: torch.dtype) -> None:
-    # One block, where that is a word: without spikes attention multiplies three real tensors, which soon leaves float16's range.
+    # Few blocks: without spikes attention multiplies three real tensors, which soon leaves float16's range.
     model = tiny_model(name, neuron="relu", **fitting(name, depth=1))
     x = random_input(model, 4)
     with torch.no_grad():

@@ -96,6 +96,27 @@ def test_a_fused_model_computes_what_the_model_does(name: str, rep_conv: bool) -
 
 
 @both
+@pytest.mark.parametrize(
+    "words",
+    [
+        {"shortcut": "sew"},
+        {"shortcut": "vanilla", "v_threshold": 0.3},
+        {"attention": "sdsa1"},
+        {"neuron": "plif"},
+        {"ann": "gelu"},
+    ],
+    ids=str,
+)
+def test_other_words_fuse_as_well(words: dict[str, Any], rep_conv: bool) -> None:
+    model = built(META, **words)
+    x = random_input(model, 2, (3, 2))
+    fused, fusion = fuse(model, rep_conv=rep_conv)
+    assert not fusion.left
+    assert model(x).std() > 0
+    assert_close(fused(x), model(x))
+
+
+@both
 @every_form
 def test_every_batch_norm_is_gone_and_named(name: str, rep_conv: bool) -> None:
     model = built(name)

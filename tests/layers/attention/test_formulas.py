@@ -90,6 +90,20 @@ def test_the_eroded_mask_is_the_authors_pooling(shortcut: str) -> None:
     assert not torch.equal(out, drawn("sdsa1", shortcut)(x))
 
 
+def test_ties_of_the_eroded_mask_give_their_gradient_to_the_authors_first() -> None:
+    # Values do not depend on which of several spikes is the maximum of a window; gradients do.
+    attention, generator = drawn("sdsa1", "membrane", erode=True), torch.Generator().manual_seed(7)
+    q, k, v, weights = (torch.randint(0, 2, (T, B, DIM, *SIZE), generator=generator).double() for _ in range(4))
+    q.requires_grad_()
+    expected = formulas.eroded_mask(
+        q.flatten(3), k.flatten(3), v.flatten(3), size=SIZE, heads=HEADS, v_threshold=THRESHOLD
+    )
+    (theirs,) = torch.autograd.grad((expected * weights.flatten(3)).sum(), q)
+    (ours,) = torch.autograd.grad((attention.mix(None, q=q, k=k, v=v) * weights).sum(), q)
+    assert theirs.any()
+    assert torch.equal(ours, theirs)
+
+
 def test_heads_matter_to_a_mask_only_where_it_is_eroded() -> None:
     x = stream("sew")
     for erode in (False, True):
