@@ -101,3 +101,18 @@ def test_a_teacher_moves_the_distillation_head(digits: Dataset, tmp_path: Path) 
     assert math.isfinite(result.epochs[0].train_loss)
     assert not still
     assert any(name.startswith("head.distillation") for name, _ in model.named_parameters())
+
+
+def test_one_time_step_goes_on_with_four_and_a_teacher(digits: Dataset, tmp_path: Path) -> None:
+    train("meta_spikeformer", ["time_steps=1"], digits, tmp_path / "one")
+    on = (f"init={tmp_path / 'one'}", f"distillation.teacher={tmp_path / 'one'}", "distillation.output=token")
+    words = ["time_steps=4", "distillation_head=true"]
+    recipe = load_changed("digits_meta_spikeformer", [*QUICK, *(f"model.config.{word}" for word in words), *on])
+    one, four = load(tmp_path / "one" / "last.safetensors"), initial_state(recipe, digits, "cpu").model
+    fresh = {name for name, p in four.named_parameters() if name.startswith("head.distillation")}
+    assert {name for name, _ in four.named_parameters()} - fresh == {name for name, _ in one.named_parameters()}
+    assert all(torch.equal(p, four.get_parameter(name)) for name, p in one.named_parameters())
+    fit(recipe, out=tmp_path / "four")
+    trained = load(tmp_path / "four" / "last.safetensors")
+    assert trained.config.time_steps == 4
+    assert not any(torch.equal(p, four.get_parameter(name)) for name, p in trained.named_parameters())

@@ -250,7 +250,7 @@ META_IMAGENET = (
     }
 )
 META_FINE_TUNED = META_IMAGENET | {
-    "init": "runs/meta_spikeformer_imagenet",
+    "init": "runs/meta_spikeformer_55m",
     "time_steps": 4,
     "distillation_head": True,
     "batch_size": 8 * 32,
