@@ -17,7 +17,11 @@ from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
 from spikeformers.models.checkpoint import read_header
 from tests.golden_rules import fill_state, golden, golden_names
 
-FILES = golden_names("sdt", "metaspikeformer", "spikeformer", "spikformer_cifar", "spikingformer_imagenet")
+FILES = [
+    *("sdt_cifar_plif", "sdt_cifar10dvs_tet", "metaspikeformer_kd", "metaspikeformer_membrane_head", "sdt_v3_base_b"),
+    *golden_names("spikeformer"),
+    *("spikformer_cifar", "spikformer_cifar10dvs", "spikingformer_imagenet"),
+]
 
 
 def written(name: str, path: Path, dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:

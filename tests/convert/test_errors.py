@@ -319,3 +319,46 @@ def test_asking_for_names_draws_no_random_numbers() -> None:
     before = torch.get_rng_state()
     to_official(model)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("strides", [3, "2", None, ["2", "1"]])
+def test_strides_that_are_none(strides: Any) -> None:
+    words = {"heads": 4, "tokenizer_strides": strides}
+    with pytest.raises(ConfigError, match="tokenizer_strides must be"):
+        load_official(state_of("spikeformer_plif_dvsgesture"), "spikeformer", "plif_dvsgesture", words)
+
+
+def test_a_tensor_with_and_without_the_systems_prefix() -> None:
+    state = state_of("spikeformer_plif_dvsgesture")
+    state["pos_embed"] = state["model.pos_embed"]
+    with pytest.raises(CheckpointError, match=r"unexpected: model\.model"):
+        load_official(state, "spikeformer", "plif_dvsgesture", {"heads": 4})
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "message"),
+    [
+        (
+            "metaspikeformer_kd",
+            {"distillation_head": False},
+            "says distillation_head False, the tensors show dist.* True",
+        ),
+        ("metaspikeformer", {"distillation_head": True}, "says distillation_head True, the tensors show dist.* False"),
+        (
+            "metaspikeformer",
+            {"dims": [16, 32, 64, 96]},
+            r"dims \[16, 32, 64, 96\], the .* show dims \[16, 32, 64, 80\]",
+        ),
+        ("metaspikeformer", {"depths_by_stage": [1, 1, 2, 2, 2]}, r"tensors show depths_by_stage \[1, 1, 2, 6, 2\]"),
+        ("sdt_cifar", {"heads": 4}, "the config says heads 4, the tensors show heads 8"),
+        (
+            "spikeformer_plif_dvsgesture",
+            {"tokenizer_kernel": 3},
+            "tokenizer_kernel 3, the tensors show tokenizer_kernel 5",
+        ),
+    ],
+)
+def test_words_of_every_kind_that_disagree(name: str, words: dict[str, Any], message: str) -> None:
+    file = golden(name)
+    with pytest.raises(CheckpointError, match=message):
+        load_official(state_of(name), file["system"], file["variant"], words)

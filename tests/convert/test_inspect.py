@@ -299,11 +299,10 @@ def test_the_first_half_of_a_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("seed", range(2))
-def test_shuffled_shapes(name: str, seed: int) -> None:
+def test_shuffled_shapes(name: str) -> None:
     state = shapes(name)
     values = list(state.values())
-    random.Random(seed).shuffle(values)
+    random.Random(0).shuffle(values)
     found = inspect(dict(zip(state, values, strict=True)))
     assert (found.matches, found.system) == (False, None)
     assert "is there, but with shapes that no such model has" in found.problems[0]

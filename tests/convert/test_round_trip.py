@@ -51,7 +51,7 @@ def whole(model: Any, like: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_golden_states(name: str, dtype: torch.dtype) -> None:
     file = golden(name)
     state = {key: tensor.to(dtype) if tensor.is_floating_point() else tensor for key, tensor in state_of(file).items()}
@@ -93,7 +93,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(form=st.sampled_from(FORMS), words=configs())
 def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
     variant = catalog.variant(*form)

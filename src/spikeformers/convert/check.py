@@ -81,20 +81,27 @@ def _flaw(tensor: Tensor, expected: Tensor) -> str:
     return f"{tensor.dtype}, not real floating point"
 
 
+def has_all_names(translation: Translation) -> bool:
+    """Return whether a form has a place for every tensor."""
+    # Whatever lies in the model itself, beside all modules, could be anybody's.
+    return not translation.unexpected and len({split(name)[0] for name in translation.tensors}) > 1
+
+
+def are_ours(tensors: Mapping[str, Tensor]) -> bool:
+    """Return whether all names are those of a model of this library."""
+    modules = {split(name)[0] for name in tensors}
+    return any(modules <= form.names(form.count_ours(tensors)).keys() for form in official.every_form())
+
+
 def _advice(tensors: Mapping[str, Tensor]) -> list[str]:
-    forms = [form for system in official.systems() for form in official.forms(system)]
-    if any({split(name)[0] for name in tensors} <= form.names(form.count_ours(tensors)).keys() for form in forms):
+    if are_ours(tensors):
         return ["The names are this library's own. Its checkpoints are read by spikeformers.load."]
-    fitting = [f"{form.system!r} {form.variant!r}" for form in forms if _has_all(form, tensors)]
+    fitting = [
+        f"{form.system!r} {form.variant!r}" for form in official.every_form() if has_all_names(translate(tensors, form))
+    ]
     if fitting:
         return [f"All names belong to {' or '.join(fitting)}: name that system and variant instead."]
     return ["No form known here has all these names."]
-
-
-def _has_all(form: Form, tensors: Mapping[str, Tensor]) -> bool:
-    translation = translate(tensors, form)
-    # Whatever lies in the model itself, beside all modules, could be anybody's.
-    return not translation.unexpected and len({split(name)[0] for name in translation.tensors}) > 1
 
 
 def _comparable(value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from spikeformers.catalog import official
-from spikeformers.convert.check import shortened
+from spikeformers.convert.check import are_ours, shortened
 from spikeformers.convert.match import CONTRADICTORY, FLAT, Match, matches, nearest
 from spikeformers.convert.source import Found, NoStateDict, Source, find_tensors, is_safetensors
 from spikeformers.convert.translate import split
@@ -122,7 +122,8 @@ def _own_header(path: Path) -> Header | None:
 def _own(path: Path, header: Header) -> Inspection:
     """Describe a checkpoint of this library, whose tensors are checked against its config."""
     header, kind, tensors = read_checkpoint(path)
-    form = next((f for s in official.systems() for f in official.forms(s) if (s, f.variant) == _form_of(header)), None)
+    follows = (header.system, header.variant)
+    form = next((form for form in official.every_form() if (form.system, form.variant) == follows), None)
     words = kind.Config.from_words(header.config).to_dict()
     return Inspection(
         source=str(path),
@@ -137,10 +138,6 @@ def _own(path: Path, header: Header) -> Inspection:
         command=f"spikeformers eval {shlex.quote(str(path))}",
         **_sizes(words),
     )
-
-
-def _form_of(header: Header) -> tuple[str | None, str | None]:
-    return header.system, header.variant
 
 
 def _released(source: str, found: Found, fitting: Sequence[Match]) -> Inspection:
@@ -185,8 +182,7 @@ def _foreign(source: str, found: Found) -> Inspection:
 
 
 def _reasons(tensors: Mapping[str, Tensor]) -> list[str]:
-    forms = [form for system in official.systems() for form in official.forms(system)]
-    if any({split(name)[0] for name in tensors} <= form.names(form.count_ours(tensors)).keys() for form in forms):
+    if are_ours(tensors):
         return [
             "The names are this library's own, without the header that describes the model: save it with "
             "spikeformers.save."

@@ -13,7 +13,7 @@ from torch import Tensor
 from spikeformers import catalog
 from spikeformers.catalog import official
 from spikeformers.catalog.official import Form, Place
-from spikeformers.convert.check import problems
+from spikeformers.convert.check import has_all_names, problems
 from spikeformers.convert.translate import Translation, split, translate, words_likely, words_shown
 from spikeformers.errors import ConfigError
 from spikeformers.models import SpikingModel, model_class
@@ -82,15 +82,15 @@ class Match:
 
 def matches(tensors: Mapping[str, Tensor]) -> list[Match]:
     """Return every form that the tensors can belong to, the likeliest first."""
-    pairs = [(form, translate(tensors, form)) for form in _forms()]
-    tried = [match(form, translation) for form, translation in pairs if _whole_names(translation)]
+    pairs = [(form, translate(tensors, form)) for form in official.every_form()]
+    tried = [match(form, translation) for form, translation in pairs if has_all_names(translation)]
     fitting = [found for found in tried if not found.wrong]
     return sorted(fitting, key=lambda found: (found.evidence, found.under_present_names), reverse=True)
 
 
 def nearest(tensors: Mapping[str, Tensor]) -> Match | None:
     """Return the form that shares most names with the tensors; None where none shares any."""
-    pairs = [(form, translate(tensors, form)) for form in _forms()]
+    pairs = [(form, translate(tensors, form)) for form in official.every_form()]
     most = max(len(translation.tensors) for _, translation in pairs)
     tried = [match(form, translation) for form, translation in pairs if len(translation.tensors) == most > 0]
     return min((found for found in tried if found.shared), key=lambda found: found.differences, default=None)
@@ -144,15 +144,6 @@ def _closest(form: Form, shown: Mapping[str, Any]) -> dict[str, Any]:
         return "in_channels" in equal, "num_classes" in equal, len(equal)
 
     return max(_known(form), key=common)
-
-
-def _forms() -> list[Form]:
-    return [form for system in official.systems() for form in official.forms(system)]
-
-
-def _whole_names(translation: Translation) -> bool:
-    # Whatever lies in the model itself, beside all modules, could be anybody's.
-    return not translation.unexpected and len({split(name)[0] for name in translation.tensors}) > 1
 
 
 def _is_flat(place: Place, translation: Translation) -> bool:

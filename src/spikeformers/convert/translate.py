@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor
 
@@ -60,8 +60,9 @@ class Translation:
 
 def named_as_official(tensors: Mapping[str, Tensor], form: Form) -> Mapping[str, Tensor]:
     """Return the tensors under names that begin with what all names of the form begin with."""
-    begin = form.container
-    return tensors if not begin else {begin + name.removeprefix(begin): tensor for name, tensor in tensors.items()}
+    if all(name.startswith(form.container) for name in tensors):
+        return tensors
+    return {form.container + name: tensor for name, tensor in tensors.items()}
 
 
 def translate(tensors: Mapping[str, Tensor], form: Form) -> Translation:
@@ -110,10 +111,14 @@ def words_likely(translation: Translation, form: Form, said: Mapping[str, Any]) 
         if names:
             likely[word] = tuple(there if name in translation.tensors else absent for name in names)
     for word, (name, dimension, strides) in form.squares.items():
-        tensor, stride = translation.tensors.get(name), math.prod({**likely, **said}.get(strides, ()))
-        if tensor is not None and tensor.dim() > dimension:
-            likely[word] = (math.isqrt(tensor.shape[dimension]) * stride,) * 2
+        tensor, factors = translation.tensors.get(name), {**likely, **said}.get(strides)
+        if tensor is not None and tensor.dim() > dimension and _are_numbers(factors):
+            likely[word] = (math.isqrt(tensor.shape[dimension]) * math.prod(factors),) * 2
     return likely
+
+
+def _are_numbers(value: Any) -> TypeGuard[Sequence[int]]:
+    return isinstance(value, list | tuple) and all(isinstance(number, int) for number in value)
 
 
 def _several(value: Any) -> tuple[Any, ...]:

@@ -40,7 +40,7 @@ from spikeformers.catalog.official.form import Form, Place
 from spikeformers.catalog.tables import read_toml
 from spikeformers.errors import UnknownNameError, suggest
 
-__all__ = ["Form", "Place", "form", "forms", "names", "systems"]
+__all__ = ["Form", "Place", "every_form", "form", "forms", "names", "systems"]
 
 
 def systems() -> list[str]:
@@ -60,6 +60,11 @@ def forms(system: str) -> list[Form]:
             f"There are: {', '.join(systems())}."
         )
     return list(_read(system).values())
+
+
+def every_form() -> list[Form]:
+    """Return the released forms of all systems."""
+    return [form for system in systems() for form in forms(system)]
 
 
 def form(system: str, variant: str) -> Form:
