@@ -386,4 +386,6 @@ def test_two_tensors_in_each_others_place(name: str, data: st.DataObject) -> Non
 def test_a_file_cut_short(name: str, data: st.DataObject) -> None:
     names = list(STATES[name])
     length = data.draw(st.integers(1, len(names) - 1))
+    # Without its second head, which comes last, a distilled model is a whole model.
+    assume(not names[length].startswith("head_kd.weight"))
     assert not inspect({key: STATES[name][key] for key in names[:length]}).matches
