@@ -33,6 +33,11 @@ def test_the_words_of_its_neuron() -> None:
     assert emitted.tolist() == [[0.0, 0.0, 2.0, 4.0, 4.0]]
 
 
+def test_the_norm_follows_the_largest_integer() -> None:
+    model = small(ESpikeFormer, max_spike=3)
+    assert model.stages[0].blocks[0].convolution.units[0].neuron.values == integers(3, scale=1 / 3)
+
+
 def test_another_neuron_needs_none_of_them() -> None:
     model = small(ESpikeFormer, neuron="lif")
     _, state = model.step(torch.randn(1, 3, 32, 32), model.initial_state(1))

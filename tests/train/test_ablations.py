@@ -42,7 +42,7 @@ SPIKEFORMER = [
 CASES = [
     *(("meta_spikeformer", words) for words in META),
     *(("spikeformer", words) for words in SPIKEFORMER),
-    *(("e_spikeformer", [f"max_spike={largest}", f"spike_norm={largest}.0"]) for largest in (1, 2, 4)),
+    *(("e_spikeformer", [f"max_spike={largest}"]) for largest in (1, 2, 4)),
     *((family, [f"ann={activation}"]) for family in SMALL for activation in ("relu", "gelu")),
     ("sdt", ["neuron=plif"]),
     ("sdt", ["dvs_mode=true"]),

@@ -36,7 +36,7 @@ class ESpikeFormerConfig(PyramidConfig):
 
     Args:
         max_spike: D, the largest integer of the neuron `sfa`, and the number of sub-steps of its unrolling.
-        spike_norm: what that integer is divided by.
+        spike_norm: what that integer is divided by; None is D.
         head_spike_norm: the same for the neuron in front of the classifier.
         attention_scale: constant on the product; None is 2 / sqrt(d) for d channels in a head of the queries.
         attention_v_threshold: threshold of the neuron inside the attention, of neurons that have one.
@@ -46,7 +46,7 @@ class ESpikeFormerConfig(PyramidConfig):
     neuron: str = "sfa"
     time_steps: int = 1
     max_spike: int = 4
-    spike_norm: float = 4.0
+    spike_norm: float | None = None
     head_spike_norm: float = 1.0
     attention_scale: float | None = None
     attention_v_threshold: float = 1.0
@@ -54,10 +54,9 @@ class ESpikeFormerConfig(PyramidConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.max_spike >= 1, f"max_spike must be at least 1, got {self.max_spike}.")
-        for word in ("spike_norm", "head_spike_norm", "attention_v_threshold"):
-            require_positive(word, getattr(self, word))
-        if self.attention_scale is not None:
-            require_positive("attention_scale", self.attention_scale)
+        for word in ("spike_norm", "head_spike_norm", "attention_scale", "attention_v_threshold"):
+            if (value := getattr(self, word)) is not None:
+                require_positive(word, value)
 
     def vocabulary(self) -> Vocabulary:
         """The neuron, with its integers where it has them, and the norm."""
@@ -68,7 +67,7 @@ class ESpikeFormerConfig(PyramidConfig):
         """The same with the norm of the head."""
         return self._with_norm(super().vocabulary(), self.head_spike_norm)
 
-    def _with_norm(self, vocabulary: Vocabulary, norm: float) -> Vocabulary:
+    def _with_norm(self, vocabulary: Vocabulary, norm: float | None) -> Vocabulary:
         if vocabulary.neuron != "sfa":
             return vocabulary
         return replace(vocabulary, more={"levels": self.max_spike, "norm": norm})
