@@ -278,7 +278,7 @@ def test_files_of_another_kind(tmp_path: Path, name: str) -> None:
 def test_tensors_without_an_official_name(state: dict[str, Tensor]) -> None:
     with pytest.raises(UnknownNameError, match=r"No tensors are called 'gradient'. Did you mean 'gradients'"):
         to_official(load_it(state), "gradient")
-    with pytest.raises(UnknownNameError, match="follows no published system"):
+    with pytest.raises(UnknownNameError, match="follows no released form"):
         to_official(Spikformer.from_words({}))
     with pytest.raises(UnknownNameError, match="'gesture' of 'spikformer'"):
         to_official(create_model("spikformer_2_256.dvs128gesture"))
@@ -305,6 +305,37 @@ def test_a_model_that_is_no_longer_its_form() -> None:
     words = {"heads": 4, "image_size": (8, 8), "pooling": "0010"}
     again = load_official(state, "spikformer", "imagenet", words)
     assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("meta_spikeformer_15m.imagenet", {"shortcut": "sew", "dims": [8, 8, 8, 8]}),
+        ("meta_spikeformer_15m.imagenet", {"attention": "sdsa1", "dims": [8, 8, 8, 8]}),
+        ("meta_spikeformer_15m.imagenet", {"depths_by_stage": [1, 1, 1, 1, 1], "dims": [8, 8, 8, 8]}),
+        ("sdt_2_256.cifar10", {"ann": "relu", "dim": 16, "heads": 2}),
+        ("sdt_2_256.cifar10", {"dvs_mode": True, "dim": 16, "heads": 2}),
+        ("e_spikeformer_3m.imagenet", {"neuron": "lif", "dims": [8, 8, 8, 8]}),
+        ("spikingformer_cml_2_384.cifar10", {"pool_before_neuron": False, "dim": 16, "heads": 2}),
+    ],
+    ids=str,
+)
+def test_another_network_with_the_same_tensors(name: str, words: dict[str, object]) -> None:
+    """A file under the authors' names would be read back as the released form: it is not written."""
+    word = next(iter(words))
+    model = create_model(name, **words)
+    with pytest.raises(CheckpointError, match=f"Its config differs in .*{word} "):
+        to_official(model)
+
+
+def test_strides_that_do_not_divide_the_released_size() -> None:
+    words = {"image_size": [96, 96], "tokenizer_strides": [3, 1, 2, 1, 2, 1], "dim": 32, "depth": 1}
+    assert to_official(create_model("spikeformer_7_256.cifar10dvs", **words))
+
+
+def test_a_small_model_of_ours_has_no_official_names() -> None:
+    with pytest.raises(UnknownNameError, match="follows no released form"):
+        to_official(create_model("meta_spikeformer_240k.digits"))
 
 
 def test_a_model_of_no_form() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
@@ -96,6 +96,7 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
 @settings(max_examples=30)
 @given(form=st.sampled_from(FORMS), words=configs())
 def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
+    assume(form[0] != "sdt_v1" or words["mlp_ratio"] != 1)  # which SDT refuses
     variant = catalog.variant(*form)
     kind = model_class(variant.builds)
     known = {field.name for field in fields(kind.Config)}

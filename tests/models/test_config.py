@@ -31,6 +31,11 @@ NAME = "spikformer_4_384.cifar10"
         ({"dim": 64.5}, r"dim must be int, got 64\.5\."),
         ({"dim": math.nan}, r"dim must be int, got nan\."),
         ({"dim": None}, r"dim must be int, got None\."),
+        ({"dim": 10**400}, r"dim must be int, got 1000"),
+        ({"tau": 10**400}, r"tau must be float, got 1000"),
+        # words that say nothing here must be words all the same
+        ({"ann": "relu", "tau": math.nan}, r"tau must be at least 1"),
+        ({"neuron": "relu", "v_threshold": -1.0}, r"v_threshold must be a positive number"),
         ({"depth": True}, r"depth must be int, got True\."),
         ({"tau": "2"}, r"tau must be float, got '2'\."),
         ({"tau": True}, r"tau must be float, got True\."),
@@ -207,3 +212,8 @@ def test_the_defaults_are_spikformer_4_384() -> None:
     assert create_model(NAME).config == SpikformerConfig()
     assert Spikformer.from_words({}).config == SpikformerConfig()
     assert create_model("spikingformer_4_384.cifar10").config == SpikingformerConfig()
+
+
+def test_a_neuron_nobody_knows_is_refused_in_an_ann_twin_too() -> None:
+    with pytest.raises(UnknownNameError, match="no neuron 'nonsense'"):
+        SpikformerConfig(ann="relu", neuron="nonsense")

@@ -68,6 +68,17 @@ def test_the_released_form_is_fed_spikes_but_where_it_says() -> None:
     assert model.head.linear.inputs == BINARY
 
 
+@pytest.mark.parametrize("shortcut", ["sew", "vanilla"])
+def test_behind_a_stream_of_spikes_the_classifier_is_fed_their_mean(shortcut: str) -> None:
+    model = small(MetaSpikeFormer, shortcut=shortcut, distillation_head=True)
+    assert model.head.neuron is None
+    features = torch.randint(0, 2, (2, 3, 8, 2, 2)).float()
+    rates = features.mean((-1, -2))
+    outputs = model.head.outputs(features)
+    torch.testing.assert_close(outputs["distillation"], model.head.distillation(rates).mean(0))
+    assert not torch.allclose(outputs["logits"][0], outputs["logits"][1])
+
+
 @pytest.mark.parametrize("head_input", ["spikes", "membrane"])
 def test_the_distillation_head(head_input: str) -> None:
     model = small(MetaSpikeFormer, distillation_head=True, head_input=head_input)

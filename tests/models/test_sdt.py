@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
+from spikeformers.errors import ConfigError
 from spikeformers.layers import Unused
 from spikeformers.models import SDT, adapt, load
 from spikeformers.models.checkpoint import save
@@ -46,6 +48,11 @@ def test_learned_time_constants_start_fresh_in_fine_tuning(tmp_path: Any) -> Non
     assert all(name.endswith(".w") for name in transfer.fresh)
     save(model, tmp_path / "plif.safetensors")
     assert isinstance(load(tmp_path / "plif.safetensors"), SDT)
+
+
+def test_the_shortcut_inside_an_mlp_of_ratio_one_is_not_built() -> None:
+    with pytest.raises(ConfigError, match="mlp_ratio 1 is not built"):
+        SDT.from_words({"dim": 16, "heads": 2, "mlp_ratio": 1})
 
 
 def test_the_classifier_is_fed_spikes_at_every_step() -> None:

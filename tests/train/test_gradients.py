@@ -18,13 +18,16 @@ from spikeformers import catalog
 from spikeformers.models import SpikingModel, create_model
 from spikeformers.train.gradients import GradientWatch, vanishing
 from spikeformers.train.stages import stage_of
+from tests.models.tiny import TINY, fitting
 
 
 def fresh(name: str, **overrides: Any) -> SpikingModel:
     """The model as it is initialised, with blocks of 32 channels and 4 x 4 tokens."""
     torch.manual_seed(0)
-    side = 4 * 2 ** catalog.get(name).config["pooling"].count("1")
-    words = {"dim": 32, "depth": 2, "heads": 4, "mlp_ratio": 2, "num_classes": 5, "time_steps": 3}
+    # A pyramid's membranes add up over its blocks: with one a stage they would not reach the threshold of its head.
+    words = fitting(name, **{**TINY, "depths_by_stage": [1, 1, 2, 6, 2]})
+    with torch.device("meta"):
+        side = 4 * create_model(name, **words).stride
     return create_model(name, **{**words, "image_size": [side, side], **overrides}).train()
 
 
@@ -34,7 +37,10 @@ def backward(model: SpikingModel, samples: int = 8, scale: float = 1.0) -> None:
     frames = (c.time_steps, 2) if c.in_channels == 2 else (c.in_channels,)
     x = torch.randn(samples, *frames, *c.image_size)
     model.zero_grad()
-    (scale * F.cross_entropy(model(x), torch.randint(0, c.num_classes, (samples,)))).backward()
+    labels = torch.randint(0, c.num_classes, (samples,))
+    outputs = model.forward_heads(x)
+    taught = (outputs[word] for word in ("logits", "distillation") if word in outputs)
+    (scale * sum(F.cross_entropy(logits, labels) for logits in taught)).backward()
 
 
 def watched(model: SpikingModel, updates: int = 1) -> GradientWatch:

@@ -21,6 +21,7 @@ MODELS = [
     ("spikformer_2_64.digits", "lif"),
     ("spikformer_2_64.digits", "integer"),
     ("spikingformer_2_64.digits", "ternary"),
+    ("sdt_2_64.digits", "lif"),
 ]
 
 
@@ -76,6 +77,7 @@ class Convolution(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(0, 1)).unflatten(0, x.shape[:2])
 
+    sub_steps = ()
     op_spec = Conv2d.op_spec
 
 
@@ -84,6 +86,8 @@ def work(module: Any, operands: list[Tensor]) -> float:
     spec = module.op_spec()
     if spec.kind == "product":
         return float((operands[0] @ operands[1]).sum())
+    if spec.kind == "mask":
+        return float((operands[0] * operands[1]).sum())
     ones = torch.ones(spec.weight_shape, dtype=torch.float64)
     if spec.kind == "linear":
         return float(operands[0].sum()) * ones.shape[0]

@@ -36,10 +36,10 @@ def to_official(model: SpikingModel, what: str = "parameters") -> dict[str, Tens
             f"No tensors are called {what!r}.{suggest(what, _KINDS)} There are: {', '.join(_KINDS)}."
         )
     model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
-    if model.system is None or model.variant is None:
+    if not model.system or not model.variant:
         raise UnknownNameError(
-            "This model follows no published system, so it has no official names. Models from the catalogue and from "
-            "load_official do; on others set model.system and model.variant."
+            "This model follows no released form, so it has no official names. Models of the catalogue in a published "
+            "size and those from load_official do; on others set model.system and model.variant."
         )
     if model.fused is not None:
         raise CheckpointError(

@@ -12,39 +12,71 @@ from spikeformers.convert.translate import official_name
 from spikeformers.errors import CheckpointError
 from spikeformers.models import SpikingModel, model_class
 
+# What no tensor shows and yet makes another network: a file of the form would be read back as something else.
+_STRUCTURE = (
+    "ann",
+    "neuron",
+    "norm",
+    "shortcut",
+    "attention",
+    "projection",
+    "tokenizer",
+    "pool_before_neuron",
+    "dvs_mode",
+)
+_DEPTHS = ("depth", "depths_by_stage")
+
 
 def require_whole(model: SpikingModel, form: Form) -> None:
-    """Refuse a model whose configuration words were changed until it lacks tensors of its form.
+    """Refuse a model whose configuration words were changed until it is not the network of its form.
 
     Raises:
-        CheckpointError: naming the tensors, the words, and the forms that do fit.
+        CheckpointError: naming what is missing, the words, and the forms that do fit.
     """
     released = _build(form, model)
-    own = model.state_dict().keys()
-    missing = [name for name in released.state_dict() if name not in own]
-    if not missing:
+    missing = [name for name in released.state_dict() if name not in model.state_dict()]
+    if not missing and _same_structure(model, released):
         return
-    modules = form.names(form.count_ours(own))
-    names = shortened([official_name(name, modules) for name in missing])
     config = model.config.to_dict()
     words = [
         f"{word} {config[word]!r} (there: {value!r})"
         for word, value in released.config.to_dict().items()
         if config.get(word, value) != value
     ]
-    fitting = [repr(f.variant) for f in official.forms(form.system) if _build(f, model).state_dict().keys() == own]
+    fitting = [repr(f.variant) for f in official.forms(form.system) if _fits(model, _build(f, model))]
     choice = f"Set model.variant = {' or '.join(fitting)}, or save" if fitting else "Save"
     raise CheckpointError(
-        f"This model is not the form {form.variant!r} of {form.system!r}: it lacks {len(missing)} of that form's "
-        f"tensors: {names}. Its config differs in {', '.join(words) or 'no word'}. "
+        f"This model is not the form {form.variant!r} of {form.system!r}{_lacking(model, form, missing)}. "
+        f"Its config differs in {', '.join(words) or 'no word'}. "
         f"{choice} this model with spikeformers.save instead."
     )
+
+
+def _lacking(model: SpikingModel, form: Form, missing: list[str]) -> str:
+    if not missing:
+        return ""
+    modules = form.names(form.count_ours(model.state_dict()))
+    names = shortened([official_name(name, modules) for name in missing])
+    return f": it lacks {len(missing)} of that form's tensors: {names}"
+
+
+def _fits(model: SpikingModel, released: SpikingModel) -> bool:
+    return _same_structure(model, released) and released.state_dict().keys() == model.state_dict().keys()
+
+
+def _same_structure(model: SpikingModel, released: SpikingModel) -> bool:
+    own, theirs = model.config.to_dict(), released.config.to_dict()
+    return all(own.get(word) == theirs.get(word) for word in (*_STRUCTURE, *_DEPTHS))
 
 
 def _build(form: Form, model: SpikingModel) -> SpikingModel:
     """Return the form as it was released, but in the sizes of the model; its tensors have no values."""
     variant = catalog.variant(form.system, form.variant)
-    words = model.config.to_dict()
-    sizes = {word: words[word] for word in ("heads", *form.shown_words) if word in words}
+    words = {word: value for word, value in model.config.to_dict().items() if word not in _STRUCTURE}
+    for word, depths in form.depths.items():
+        if isinstance(depths, tuple) and len(depths) == len(words[word]):
+            words[word] = [
+                fixed if isinstance(fixed, int) else own for fixed, own in zip(depths, words[word], strict=True)
+            ]
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        return model_class(variant.builds).from_words({**variant.config, **sizes})
+        return model_class(variant.builds).from_words({**variant.config, **words})

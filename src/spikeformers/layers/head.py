@@ -55,7 +55,7 @@ class SpikingHead(Head):
 
     Args:
         dim, num_classes: channels C and classes K.
-        neuron: in front of the linears.
+        neuron: in front of the linears; None behind a stream of spikes, whose mean is a rate and feeds them itself.
         inputs: what the first linear is fed: "spikes", or the "membrane", the mean itself, as Meta-SpikeFormer before
             March 2024 (its neuron then serves the distillation head alone).
         distillation: whether there is a second linear.
@@ -67,7 +67,7 @@ class SpikingHead(Head):
         dim: int,
         num_classes: int,
         *,
-        neuron: Neuron,
+        neuron: Neuron | None,
         inputs: Literal["spikes", "membrane"] = "spikes",
         distillation: bool = False,
         init: Init = "trunc_normal",
@@ -75,14 +75,15 @@ class SpikingHead(Head):
         super().__init__()
         self.neuron = neuron
         self.fed = inputs
-        self.linear = Classifier(dim, num_classes, inputs=neuron.values if inputs == "spikes" else REAL, init=init)
-        self.distillation = Classifier(dim, num_classes, inputs=neuron.values, init=init) if distillation else None
+        spikes = REAL if neuron is None else neuron.values
+        self.linear = Classifier(dim, num_classes, inputs=spikes if inputs == "spikes" else REAL, init=init)
+        self.distillation = Classifier(dim, num_classes, inputs=spikes, init=init) if distillation else None
 
     def outputs(self, features: Tensor, memory: Memory | None = None) -> dict[str, Tensor]:
         """[T, B, C, H, W] -> "logits" [B, K], "steps" [T, B, K] and, where there is one, "distillation" [B, K]."""
         mean = features.flatten(3).mean(-1)  # [T, B, C]
         # The authors' code runs the neuron whatever its head is fed; their counts of spikes include it.
-        spikes = self.neuron(mean, memory)
+        spikes = mean if self.neuron is None else self.neuron(mean, memory)
         steps = self.linear(spikes if self.fed == "spikes" else mean)
         if self.distillation is None:
             return {"logits": steps.mean(0), "steps": steps}

@@ -40,7 +40,7 @@ class Conv2d(nn.Conv2d):
 
     Args:
         inputs: declared values of the input.
-        padding: None keeps the size of a map at stride 1.
+        padding: None is half the kernel, which keeps the size of a map at stride 1 and odd kernels.
         init: see `initialise`.
 
     Attributes:

@@ -116,7 +116,7 @@ class SpikingModel(nn.Module, ABC):
 
         Args:
             x: static images [B, C, H, W], which the encoder turns into `config.time_steps` frames, or event frames or
-                video [B, T, C, H, W], which it does not see; floating point, H and W multiples of the stride.
+                video [B, T, C, H, W], which it does not see; floating point, H and W multiples of `multiple`.
 
         Returns:
             Logits [B, K].

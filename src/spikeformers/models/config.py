@@ -11,7 +11,8 @@ from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hin
 
 from spikeformers.errors import ConfigError, suggest
 from spikeformers.layers import Vocabulary
-from spikeformers.ops import Surrogate
+from spikeformers.layers.neurons import build_neuron
+from spikeformers.ops import Dynamics, Surrogate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +26,9 @@ class ModelConfig:
         time_steps: T for static images; an event batch brings its own.
         encoder: registered word; how a static image becomes T frames.
         neuron, norm: registered words.
-        ann: "relu" or "gelu" makes the model its ANN twin: that activation for every neuron, softmax attention without
-            neurons inside for every spiking one, all else the same. A static image is then one frame: an ANN has no
-            time.
+        ann: "relu" or "gelu" makes the model its ANN twin: that activation for every neuron, softmax attention whose
+            queries, keys and values do not fire for every spiking one, all else the same. A static image is then one
+            frame: an ANN has no time.
         tau, v_threshold, v_reset, decay_input, detach_reset: of the neurons (see `ops.Dynamics`).
         surrogate, surrogate_alpha: surrogate gradient and its parameter (None: its default).
     """
@@ -54,6 +55,9 @@ class ModelConfig:
         for word in ("in_channels", "num_classes", "time_steps"):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
         require(min(self.image_size) >= 1, f"image_size must be positive, got {list(self.image_size)}.")
+        # Also where the neuron ignores some of them: a file must not carry words that could not be.
+        Dynamics(**self._neuron_words())
+        build_neuron(self.neuron, **self._neuron_words())
 
     @classmethod
     def from_words(cls, words: Mapping[str, Any]) -> Self:
@@ -80,14 +84,16 @@ class ModelConfig:
         return Vocabulary(
             neuron=self.ann if ann else self.neuron,
             norm=self.norm,
-            tau=self.tau,
-            v_threshold=self.v_threshold,
-            v_reset=self.v_reset,
-            decay_input=self.decay_input,
-            detach_reset=self.detach_reset,
-            surrogate=Surrogate(self.surrogate, self.surrogate_alpha),
             ann=ann,
+            **self._neuron_words(),
         )
+
+    def _neuron_words(self) -> dict[str, Any]:
+        words = ("tau", "v_threshold", "v_reset", "decay_input", "detach_reset")
+        return {
+            **{word: getattr(self, word) for word in words},
+            "surrogate": Surrogate(self.surrogate, self.surrogate_alpha),
+        }
 
     @property
     def frames(self) -> int:
@@ -110,7 +116,9 @@ def _number(value: Any) -> int | float | None:
     """Python's number for any real number, numpy's too; None for what is none."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
-    return int(value) if isinstance(value, Integral) else float(value)
+    if isinstance(value, Integral):
+        return int(value) if abs(int(value)) < 2**63 else None
+    return float(value)
 
 
 def _checked(word: str, value: Any, kind: Any) -> Any:

@@ -53,6 +53,8 @@ class ESpikeFormerConfig(PyramidConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.spike_norm is None:
+            object.__setattr__(self, "spike_norm", float(self.max_spike))
         require(self.max_spike >= 1, f"max_spike must be at least 1, got {self.max_spike}.")
         for word in ("spike_norm", "head_spike_norm", "attention_scale", "attention_v_threshold"):
             if (value := getattr(self, word)) is not None:

@@ -89,7 +89,7 @@ def _left(model: nn.Module) -> dict[str, str]:
     left = {}
     for name, module in model.named_modules():
         if affine(module) is not None:
-            left[name] = "there is no convolution or linear directly in front of it"
+            left[name] = "what is directly in front of it is no convolution or linear that can take it on"
         elif name.endswith("norm") and not isinstance(module, nn.Identity):
             left[name] = f"what {type(module).__name__} does depends on its input"
     return left

@@ -5,11 +5,14 @@ Next-generation Neuromorphic Chips", ICLR 2024. Its attention (SDSA-3) projects 
 
 What is released is the membrane shortcut with SDSA-3. The other words of the paper's ablations have no published code:
 `shortcut = "sew" | "vanilla"` move the neurons of every branch and of the downsamplings behind their norms, which is
-this library's reading; of the operators `sdsa1` is Spike-driven Transformer's, while `sdsa2` and `sdsa4` are as certain
-as their docstrings in `layers.attention` say. With "sew" the weighted operations see integers that grow with depth.
+this library's reading, and feed the classifier the mean of the stream's spikes without a neuron in front: behind a mean
+of at most 1 that of the membrane form could hardly fire. Of the operators `sdsa1` is Spike-driven Transformer's, while
+`sdsa2` and `sdsa4` are as certain as their docstrings in `layers.attention` say. With "sew" the weighted operations see
+integers that grow with depth.
 
-Unfused, three convolutions see real values in every form: the second half of a RepConv, and the pointwise convolution
-behind the depthwise one of a separable convolution. `models.fuse(model, rep_conv=True)` removes the first kind.
+Unfused, convolutions behind the first see real values in two places: in the second half of a RepConv (its depthwise and
+its last), and behind the depthwise convolution of a separable one. `models.fuse(model, rep_conv=True)` removes the
+first kind.
 """
 
 from __future__ import annotations
@@ -43,7 +46,7 @@ class MetaSpikeFormerConfig(PyramidConfig):
         attention_scale: constant on the product of sdsa3 and sdsa4, at every width.
         attention_v_threshold: threshold of the neuron inside the attention.
         distillation_head: a second classifier for a teacher (see SpikingHead).
-        head_input: what the classifier is fed: "spikes", or the "membrane", as before March 2024.
+        head_input: what the classifier of the membrane form is fed: "spikes", or the "membrane", as before March 2024.
     """
 
     attention: Literal["sdsa1", "sdsa2", "sdsa3", "sdsa4"] = "sdsa3"
@@ -72,7 +75,7 @@ class MetaSpikeFormer(PyramidModel):
         self.head = SpikingHead(
             config.dims[-1],
             config.num_classes,
-            neuron=vocabulary.build_neuron(),
+            neuron=vocabulary.build_neuron() if config.shortcut == "membrane" else None,
             inputs=config.head_input,
             distillation=config.distillation_head,
         )

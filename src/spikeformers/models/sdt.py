@@ -21,6 +21,7 @@ from spikeformers.layers import (
     drop_path_rates,
     linear_projection,
 )
+from spikeformers.models.config import require
 from spikeformers.models.trunk import TrunkConfig, TrunkModel
 
 
@@ -36,6 +37,14 @@ class SDTConfig(TrunkConfig):
     depth: int = 2
     heads: int = 8
     dvs_mode: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            int(self.dim * self.mlp_ratio) != self.dim,
+            "mlp_ratio 1 is not built: at hidden = dim the authors' code adds a second shortcut inside the MLP, which "
+            "no published size has. Take another ratio.",
+        )
 
 
 class SDT(TrunkModel):

@@ -5,8 +5,9 @@ Li, Lei, Yang, "Spikeformer: A Novel Architecture for Training High-Performance 
 
 It is a hybrid. Neurons are in the tokenizer and in the hidden layer of every MLP, and nowhere else: attention is
 ordinary softmax attention of real values behind a LayerNorm, with a residual stream of real values, and the head pools
-real values. Only the tokenizer's convolutions behind the first and the MLPs' second linears can be fed spikes, and in
-the ImageNet form not even they are: its neuron, PLIAF, emits its positive membrane potential.
+real values. Only the tokenizer's convolutions behind the first (sums of spikes, and means of them on shortcuts) and the
+MLPs' second linears are fed spikes, and in the ImageNet form not even they are: its neuron, PLIAF, emits its positive
+membrane potential.
 
 Attention over time and the pooling over all time steps need every frame, so that the model cannot be streamed.
 
@@ -97,8 +98,9 @@ class SpikeformerConfig(BlocksConfig):
             bool(strides) and min(strides) >= 1, f"tokenizer_strides has a stride of 1 or more each, got {strides}."
         )
         require(
-            self.tokenizer_kernel >= 1 and self.tokenizer_kernel % 2 == 1,
-            f"tokenizer_kernel must be odd, so that a map keeps its size at stride 1, got {self.tokenizer_kernel}.",
+            1 <= self.tokenizer_kernel < 100 and self.tokenizer_kernel % 2 == 1,
+            f"tokenizer_kernel must be odd, so that a map keeps its size at stride 1, and below 100, "
+            f"got {self.tokenizer_kernel}.",
         )
         require(self.blocks_per_stage >= 1, f"blocks_per_stage must be at least 1, got {self.blocks_per_stage}.")
         halvings = (len(strides) - 1) // self.blocks_per_stage
@@ -126,7 +128,11 @@ class SpikeformerConfig(BlocksConfig):
 
 
 class Spikeformer(TrunkModel):
-    """Spikeformer, its ablations and, with `neuron = "relu"` or the word `ann`, its ANN twins."""
+    """Spikeformer, its ablations and its ANN twins.
+
+    `neuron = "relu"` keeps the time steps of a static image and the attention over them; `ann` has one frame, the first
+    entry of the time table, and nothing to attend to in time.
+    """
 
     Config = SpikeformerConfig
 

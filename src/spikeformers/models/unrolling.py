@@ -12,10 +12,11 @@ from spikeformers.models.base import SpikingModel
 def unroll(model: SpikingModel, sub_steps: int | None = None) -> SpikingModel:
     """A copy of a model, in eval mode, each integer operand of which comes as binary sub-steps, one after the other.
 
-    Neurons of the words `sfa` and `integer` emit integers up to D; on a spike-driven machine each is D spikes over D
-    sub-steps of its time step (spike firing approximation, Yao et al., T-PAMI 2025; I-LIF, Luo et al., ECCV 2024). Here
-    every convolution, linear, product and mask that is fed integers from 0 up to a highest it knows adds up what it
-    makes of those spikes. That is exact: logits and integers are the model's, up to rounding.
+    Neurons of the words `sfa` and `integer` emit integers up to D, and sums of spikes are integers too; on a
+    spike-driven machine each is D spikes over D sub-steps of its time step (spike firing approximation, Yao et al.,
+    T-PAMI 2025; I-LIF, Luo et al., ECCV 2024). Here every convolution, linear, product and mask that is fed integers
+    from 0 up to a highest it knows adds up what it makes of those spikes. That is exact: logits and integers are the
+    model's, up to rounding.
 
     What an unrolled operation sees is 0 or 1. These stay as they are:
 
@@ -42,8 +43,8 @@ def unroll(model: SpikingModel, sub_steps: int | None = None) -> SpikingModel:
     needed = {name: needs for name, operation in operations.items() if (needs := sub_steps_needed(operation))}
     if not needed:
         raise ConfigError(
-            f"no operation of this {type(unrolled).__name__} is fed integers, so there is nothing to unroll. Neurons "
-            'that emit them are neuron = "sfa" and "integer".'
+            f"no operation of this {type(unrolled).__name__} is fed integers, so there is nothing to unroll. Integers "
+            'come from neurons (neuron = "sfa" or "integer") and from sums of spikes (the shortcut "sew").'
         )
     for name, needs in needed.items():
         unrolled.set_submodule(name, SubSteps(operations[name], _given(name, needs, sub_steps)))
@@ -53,6 +54,8 @@ def unroll(model: SpikingModel, sub_steps: int | None = None) -> SpikingModel:
 def _given(name: str, needs: tuple[int, ...], sub_steps: int | None) -> tuple[int, ...]:
     if sub_steps is None:
         return needs
+    if not isinstance(sub_steps, int) or sub_steps < 1:
+        raise ConfigError(f"sub_steps must be a whole number of at least 1, got {sub_steps!r}.")
     if max(needs) > sub_steps:
         raise ConfigError(
             f"{name} is fed integers up to {max(needs)}, which are as many sub-steps; got sub_steps = {sub_steps}."

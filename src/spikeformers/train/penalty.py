@@ -110,8 +110,7 @@ class SpikePenalty:
         spec = operation.op_spec()
         with _kept():
             active = [_active(x, values) for x, values in zip(inputs, spec.inputs, strict=True)]
-            count = _count_product(*active) if spec.kind == "product" else _count_weighted(active[0], spec)
-        self._counts.append(count)
+            self._counts.append(_count(active, spec))
 
     def _unhook(self) -> None:
         for handle in self._handles:
@@ -141,6 +140,16 @@ def _active(x: Tensor, values: Values) -> Tensor:
     sizes = x.abs() if values.signed else x
     sizes = sizes if values.scale == 1 else sizes / values.scale
     return sizes.clamp(max=1) if values.kind == "integer" else sizes
+
+
+def _count(active: list[Tensor], spec: OpSpec) -> tuple[Tensor, int]:
+    """Operations that active operands start, and those of dense ones."""
+    if spec.kind == "product":
+        return _count_product(*active)
+    if spec.kind == "mask":
+        pairs = active[0] * active[1]
+        return pairs.sum(dtype=_sum_type(pairs)), pairs.numel()
+    return _count_weighted(active[0], spec)
 
 
 def _count_weighted(active: Tensor, spec: OpSpec) -> tuple[Tensor, int]:

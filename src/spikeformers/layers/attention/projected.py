@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from spikeformers.errors import ConfigError
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.projection import Projection
 from spikeformers.layers.residual import Shortcut
@@ -56,12 +57,17 @@ class SelfAttention(nn.Module, ABC):
         mixed: declared values of what the mixing gives.
         uses: which of q, k and v it needs.
         fires: whether queries, keys and values go through neurons.
+
+    Raises:
+        ConfigError: heads do not divide the channels.
     """
 
     def __init__(
         self, plan: AttentionPlan, *, mixed: Values, uses: tuple[str, ...] = ("q", "k", "v"), fires: bool = True
     ) -> None:
         super().__init__()
+        if plan.dim % plan.heads or (plan.value_dim or plan.dim) % plan.heads:
+            raise ConfigError(f"channels must be multiples of heads, got {plan.dim} channels and {plan.heads} heads.")
         self.heads = plan.heads
         self.uses = uses
         vocabulary = plan.vocabulary
