@@ -40,6 +40,8 @@ class Conversion:
         dropped: Names of tensors that their models never use.
         config: Every configuration word.
         assumed: Those that neither the tensors showed nor the caller said.
+        others: Other forms, as "system variant", whose names and shapes these are too and whose words differ, where the
+            caller did not say the form.
     """
 
     source: str
@@ -53,6 +55,7 @@ class Conversion:
     dropped: tuple[str, ...]
     config: dict[str, Any]
     assumed: dict[str, Any]
+    others: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain dicts, lists and numbers, as for JSON."""
@@ -84,14 +87,9 @@ def convert_file(
     source, target = Path(path), Path(out)
     _check_target(source, target, overwrite=overwrite)
     found = find_tensors(source)
-    best = _chosen(found.tensors, system, variant)
+    best, *others = _chosen(found.tensors, system, variant)
     form = best.form
-    known = get_type_hints(model_class(catalog.variant(form.system, form.variant).builds).Config)
-    said = config_words(config, form, known)
-    # On a command line pooling=1111 looks like a number.
-    said = {
-        word: str(value) if known.get(word) is str and type(value) is int else value for word, value in said.items()
-    }
+    said = _said(config, form)
     assumed = {word: value for word, value in best.assumed.items() if word not in said}
     model = load_official(found.tensors, form.system, form.variant, {**assumed, **said})
     model.name = _catalogue_name(model)
@@ -114,7 +112,18 @@ def convert_file(
         dropped=dropped,
         config=words,
         assumed=assumed,
+        others=tuple(f"{other.form.system} {other.form.variant}" for other in others),
     )
+
+
+def _said(config: Mapping[str, Any] | None, form: official.Form) -> dict[str, Any]:
+    """The caller's words as configuration words."""
+    known = get_type_hints(model_class(catalog.variant(form.system, form.variant).builds).Config)
+    words = config_words(config, form, known)
+    # On a command line pooling=1111 looks like a number.
+    return {
+        word: str(value) if known.get(word) is str and type(value) is int else value for word, value in words.items()
+    }
 
 
 def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
@@ -128,11 +137,11 @@ def _check_target(source: Path, target: Path, *, overwrite: bool) -> None:
         raise CheckpointError(f"{target} exists; choose another name, or say --overwrite (overwrite=True).")
 
 
-def _chosen(tensors: Mapping[str, Tensor], system: str | None, variant: str | None) -> Match:
-    """Return the form that was said, or else the likeliest."""
+def _chosen(tensors: Mapping[str, Tensor], system: str | None, variant: str | None) -> list[Match]:
+    """Return the form that was said, or else the likeliest, and behind it those whose words differ."""
     if system is not None and variant is not None:
         form = official.form(system, variant)
-        return match(form, translate(tensors, form))
+        return [match(form, translate(tensors, form))]
     if system is not None:
         official.forms(system)  # says which there are
     fitting = [m for m in matches(tensors) if system in (None, m.form.system) and variant in (None, m.form.variant)]
@@ -143,14 +152,15 @@ def _chosen(tensors: Mapping[str, Tensor], system: str | None, variant: str | No
             "`spikeformers inspect FILE` says why; with --system and --variant the differences are named."
         )
     best, *others = fitting
-    rivals = [m for m in others if m.evidence == best.evidence and m.words != best.words]
+    others = [m for m in others if m.words != best.words]
+    rivals = [m for m in others if m.evidence == best.evidence]
     if rivals:
         choices = [
             f"--system {m.form.system} --variant {m.form.variant}{_differences(m, best)}" for m in (best, *rivals)
         ]
         listed = "\n  ".join(choices)
         raise CheckpointError(f"Names and shapes fit several forms equally well. Choose one:\n  {listed}")
-    return best
+    return [best, *others]
 
 
 def _differences(one: Match, best: Match) -> str:

@@ -144,28 +144,38 @@ def _linear_spec(module: Linear | Classifier) -> OpSpec:
     )
 
 
-class MatrixProduct(nn.Module):
-    """Matrix product of two activations, times a constant.
+class Product(nn.Module):
+    """A product of two activations, times a constant.
 
     Args:
         left, right: declared values of the operands.
         scale: constant the product is multiplied by.
     """
 
+    kind: Literal["product", "mask"]
     sub_steps: tuple[int, ...] = ()
 
     def __init__(self, left: Values, right: Values, *, scale: float = 1.0) -> None:
         super().__init__()
         self.left, self.right, self.scale = left, right, scale
 
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        """[..., I, J] times [..., J, K] -> [..., I, K]."""
-        product = a @ b
+    def scaled(self, product: Tensor) -> Tensor:
+        """The product times the constant."""
         return product if self.scale == 1 else product * self.scale
 
     def op_spec(self) -> OpSpec:
         """The product."""
-        return OpSpec(kind="product", inputs=(self.left, self.right), scale=self.scale, sub_steps=self.sub_steps)
+        return OpSpec(kind=self.kind, inputs=(self.left, self.right), scale=self.scale, sub_steps=self.sub_steps)
+
+
+class MatrixProduct(Product):
+    """Matrix product of two activations, times a constant."""
+
+    kind = "product"
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        """[..., I, J] times [..., J, K] -> [..., I, K]."""
+        return self.scaled(a @ b)
 
     @property
     def values(self) -> Values:
@@ -173,28 +183,14 @@ class MatrixProduct(nn.Module):
         return (self.left * self.right).scaled(self.scale)
 
 
-class Mask(nn.Module):
-    """Element-wise product of two activations, times a constant: spikes that let each other through.
+class Mask(Product):
+    """Element-wise product of two activations, times a constant: spikes that let each other through."""
 
-    Args:
-        left, right: declared values of the operands.
-        scale: constant the product is multiplied by.
-    """
-
-    sub_steps: tuple[int, ...] = ()
-
-    def __init__(self, left: Values, right: Values, *, scale: float = 1.0) -> None:
-        super().__init__()
-        self.left, self.right, self.scale = left, right, scale
+    kind = "mask"
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         """Two tensors that broadcast to one shape -> that shape."""
-        product = a * b
-        return product if self.scale == 1 else product * self.scale
-
-    def op_spec(self) -> OpSpec:
-        """The product."""
-        return OpSpec(kind="mask", inputs=(self.left, self.right), scale=self.scale, sub_steps=self.sub_steps)
+        return self.scaled(a * b)
 
     @property
     def values(self) -> Values:

@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from spikeformers.report.layout import bullets, heading, new_table, pairs
-from spikeformers.report.text import count
+from spikeformers.report.text import count, word_value
 
 if TYPE_CHECKING:
     from spikeformers.convert import Conversion, Inspection
@@ -54,6 +54,8 @@ def conversion(done: Conversion) -> RenderableType:
     parts: list[RenderableType] = [Text(done.out, "bold cyan"), pairs(facts)]
     if done.assumed:
         parts += [heading("Not told by the file, assumed:"), pairs(_words(done.assumed))]
+    choice = "These have the same names and shapes; --system and --variant choose one of them"
+    parts += bullets(choice, done.others)
     return Group(*parts)
 
 
@@ -64,10 +66,10 @@ def _facts(found: Inspection) -> list[tuple[str, str]]:
         ("model", str(own.get("name") or own.get("builds") or "")),
         ("system", found.system or ""),
         ("form", found.variant or ""),
-        ("depth", _value(found.depth)),
-        ("width", _value(found.width)),
-        ("classes", _value(found.num_classes)),
-        ("input channels", _value(found.in_channels)),
+        ("depth", word_value(found.depth)),
+        ("width", word_value(found.width)),
+        ("classes", word_value(found.num_classes)),
+        ("input channels", word_value(found.in_channels)),
         ("head", found.head or ""),
         ("parameters", count(found.parameters) if found.parameters else ""),
         ("values", found.dtype),
@@ -89,10 +91,4 @@ def _candidates(found: Inspection) -> RenderableType:
 
 
 def _words(words: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(word, _value(value)) for word, value in words.items()]
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+    return [(word, word_value(value)) for word, value in words.items()]

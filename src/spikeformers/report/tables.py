@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spikeformers.report.layout import bullets, heading, new_table, pairs
-from spikeformers.report.text import bar, count, duration, percent, size
+from spikeformers.report.text import bar, count, duration, percent, size, word_value
 
 if TYPE_CHECKING:  # results come from rooms that import torch; `list` and `info` must not
     from spikeformers.catalog import Paper, Record, Result
@@ -72,7 +72,10 @@ def model_card(record: Record) -> RenderableType:
     parts: list[RenderableType] = [Text(record.name, "bold cyan"), pairs(facts)]
     if record.published:
         parts += [heading("Published (paper): the authors' figures, not measured here"), _published(record)]
-    parts += [heading("Configuration"), pairs([(word, _word(value)) for word, value in record.config.items()])]
+    parts += [
+        heading("Configuration"),
+        pairs([(word, _config_word(word, value)) for word, value in record.config.items()]),
+    ]
     parts += bullets("Notes", record.notes)
     parts += bullets("Uncertain: stated by no paper or released code", record.uncertain)
     return Group(*parts)
@@ -203,5 +206,5 @@ def _published(record: Record) -> RenderableType:
     return Padding(table, (0, 0, 0, 2), expand=False)
 
 
-def _word(value: object) -> str:
-    return size(value) if isinstance(value, list | tuple) and all(isinstance(v, int) for v in value) else str(value)
+def _config_word(word: str, value: object) -> str:
+    return size(value) if word.endswith("image_size") and isinstance(value, list | tuple) else word_value(value)

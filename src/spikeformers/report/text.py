@@ -49,6 +49,13 @@ def size(shape: Sequence[int]) -> str:
     return "×".join(str(length) for length in shape)
 
 
+def word_value(value: object) -> str:
+    """Write the value of a config word: [1, 2] -> 1, 2; None -> nothing."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
 def bar(share: float, width: int = 16) -> str:
     """Draw a share of one as a bar of at most `width` letters, exact to an eighth of a letter."""
     eighths = round(max(0.0, min(1.0, share)) * width * 8)

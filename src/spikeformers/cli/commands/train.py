@@ -73,7 +73,11 @@ def run(
         print_plan(plan, where, data_dir, json=json)
         return
     how = {"data_dir": data_dir, "device": where, "workers": workers, "save_every": save_every, "overwrite": overwrite}
-    result = train(plan, out or Path("runs") / plan.name, tensorboard=tensorboard, **how)
+    print_result(train(plan, out or Path("runs") / plan.name, tensorboard=tensorboard, **how), json=json)
+
+
+def print_result(result: RunResult, *, json: bool) -> None:
+    """Print what a run achieved, and what to run next."""
     if json:
         print_json(result)
     else:
