@@ -147,6 +147,16 @@ def test_equally_likely_forms_must_be_chosen_between(tmp_path: Path) -> None:
     assert not done.config["pool_before_neuron"]
 
 
+def test_less_likely_forms_are_named_unless_the_form_was_said(tmp_path: Path) -> None:
+    """Nothing in these tensors says that they are ImageNet's; ten classes and three channels are CIFAR's."""
+    source, out = tmp_path / "a.pth", tmp_path / "a.safetensors"
+    written("spikingformer_cml_imagenet", source)
+    done = convert_file(source, out)
+    assert (done.system, done.variant) == ("spikingformer_cml", "cifar")
+    assert {"spikingformer_cml imagenet", "spikingformer imagenet"} <= set(done.others)
+    assert convert_file(source, out, system="spikingformer_cml", variant="imagenet", overwrite=True).others == ()
+
+
 def test_what_fits_no_form(tmp_path: Path) -> None:
     source, out = tmp_path / "a.pth", tmp_path / "a.safetensors"
     state = written("sdt_cifar", source)
