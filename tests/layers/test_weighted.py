@@ -110,7 +110,7 @@ def test_a_classifier_is_torchs_linear() -> None:
     classifier = Classifier(4, 3, inputs=REAL)
     x = torch.randn(T, B, 4)
     assert torch.equal(classifier(x), F.linear(x, classifier.weight, classifier.bias))
-    assert classifier.op_spec() == OpSpec(kind="linear", inputs=(REAL,), weight_shape=(3, 4), bias=True)
+    assert classifier.op_spec() == OpSpec(kind="linear", inputs=(REAL,), weight_shape=(3, 4), bias=True, axis=-1)
 
 
 def test_a_product_is_torchs_times_its_scale() -> None:

@@ -32,7 +32,7 @@ from spikeformers.layers.neurons import (
     register_neuron,
 )
 from spikeformers.layers.norms import NORMS, register_norm
-from spikeformers.layers.op_spec import DescribesItself, OpSpec
+from spikeformers.layers.op_spec import DescribesElements, DescribesItself, ElementSpec, OpSpec
 from spikeformers.layers.pool import AvgPool, Dilate, MaxPool
 from spikeformers.layers.pooling_head import SequencePoolingHead
 from spikeformers.layers.projection import Projection, conv_projection, linear_projection
@@ -70,8 +70,10 @@ __all__ = [
     "Classifier",
     "Conv2d",
     "ConvolutionalTokenizer",
+    "DescribesElements",
     "DescribesItself",
     "Dilate",
+    "ElementSpec",
     "Encoder",
     "Head",
     "Init",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from spikeformers.layers.op_spec import ElementSpec
+
 
 class LayerNorm(nn.LayerNorm):
     """Normalises the channels of each position, time step and sample by themselves, in training and eval mode alike.
@@ -19,3 +21,7 @@ class LayerNorm(nn.LayerNorm):
     def forward(self, input: Tensor) -> Tensor:
         """[T, B, C, ...] -> the same, channels innermost in memory."""
         return super().forward(input.movedim(2, -1)).movedim(-1, 2)
+
+    def element_spec(self) -> ElementSpec:
+        """The norm."""
+        return ElementSpec(kind="norm")

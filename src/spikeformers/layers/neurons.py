@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 from spikeformers.layers.memory import Memory
+from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
 from spikeformers.ops import Dynamics, Surrogate, lif
 
@@ -25,11 +26,12 @@ from spikeformers.ops import Dynamics, Surrogate, lif
 class Neuron(nn.Module, ABC):
     """What every spiking neuron offers.
 
-    `values` declares what it emits. A subclass that cannot be run one time step at a time raises NotStreamable when it
-    is given a memory.
+    `values` declares what it emits, `remembers` whether it has a membrane potential to keep. A subclass that cannot be
+    run one time step at a time raises NotStreamable when it is given a memory.
     """
 
     values: Values = BINARY
+    remembers: bool = True
 
     @abstractmethod
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
@@ -38,6 +40,10 @@ class Neuron(nn.Module, ABC):
     def reset_spikes(self, x: Tensor) -> Tensor | None:
         """The spikes that only reset an analog neuron, [T, ...]; None where the output is the spikes."""
         return None
+
+    def element_spec(self) -> ElementSpec:
+        """The neuron."""
+        return ElementSpec(kind="neuron", remembers=self.remembers)
 
 
 class LIF(Neuron):
@@ -132,6 +138,8 @@ class SpikeFiringApproximation(Neuron):
         norm: what the integer is divided by; None is D.
     """
 
+    remembers = False
+
     def __init__(self, levels: int = 4, norm: float | None = None, **words: Any) -> None:
         super().__init__()
         self.norm = float(levels if norm is None else norm)
@@ -157,6 +165,7 @@ class Activation(Neuron):
     """
 
     values = REAL
+    remembers = False
     function: ClassVar[Callable[[Tensor], Tensor]]
 
     def __init__(self, **words: Any) -> None:

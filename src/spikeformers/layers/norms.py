@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 from spikeformers.layers.frames import over_frames
+from spikeformers.layers.op_spec import ElementSpec
 
 
 class BatchNorm(_BatchNorm):
@@ -26,6 +27,10 @@ class BatchNorm(_BatchNorm):
             rows = super().forward(input.transpose(-1, -2).reshape(-1, C))
             return rows.reshape(T, B, -1, C).transpose(-1, -2)
         return over_frames(super().forward, input)
+
+    def element_spec(self) -> ElementSpec:
+        """The norm."""
+        return ElementSpec(kind="norm")
 
     @torch.no_grad()
     def at_zero(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""How a weighted operation or an attention product describes itself.
+"""How a weighted operation, an attention product, and what lies between them, describe themselves.
 
 Measurement and compilation read this and nothing else: no class names, no attribute names of a particular model.
 """
@@ -26,6 +26,9 @@ class OpSpec:
         sub_steps: where `models.unroll` made this operation run on binary sub-steps of integers: how many of them each
             operand comes in, 1 for one that comes whole. A call is on one sub-step of each operand, so that at every
             time step the operation is called their product many times. Empty where nothing is unrolled.
+        axis: of a linear, the axis of its input that the weights run over: 2, or -1 for a head's.
+        timed: whether the operands start with the axes [T, B], which those of an attention over time do not; what has
+            two axes only never does.
     """
 
     kind: Literal["convolution", "linear", "product", "mask"]
@@ -38,6 +41,28 @@ class OpSpec:
     bias: bool = False
     scale: float = 1.0
     sub_steps: tuple[int, ...] = ()
+    axis: int = 2
+    timed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementSpec:
+    """What a module without products of its own does to every element.
+
+    Args:
+        kind: "norm", "pool", "add" (of two activations), "neuron" (or any function of each element) or "softmax".
+        kernel, stride, padding, dilation: of a pool, as those of a convolution.
+        remembers: whether a neuron keeps a membrane potential from one time step to the next.
+        timed: as in `OpSpec`.
+    """
+
+    kind: Literal["norm", "pool", "add", "neuron", "softmax"]
+    kernel: tuple[int, ...] = ()
+    stride: tuple[int, ...] = ()
+    padding: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    remembers: bool = False
+    timed: bool = True
 
 
 @runtime_checkable
@@ -46,4 +71,16 @@ class DescribesItself(Protocol):
 
     def op_spec(self) -> OpSpec:
         """The operation this module performs."""
+        ...
+
+
+@runtime_checkable
+class DescribesElements(Protocol):
+    """A module that is no operation with weights or products, but still costs something on every element.
+
+    Apart from `DescribesItself`, because audits, penalties and unrolling are about operations only.
+    """
+
+    def element_spec(self) -> ElementSpec:
+        """What this module does to every element, apart from what modules inside it do."""
         ...

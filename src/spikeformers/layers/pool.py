@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikeformers.layers.frames import over_frames
+from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import Values
 
 
@@ -15,6 +16,10 @@ class MaxPool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C, ceil(H/2), ceil(W/2)]."""
         return over_frames(lambda frames: F.max_pool2d(frames, 3, 2, 1), x)
+
+    def element_spec(self) -> ElementSpec:
+        """The pool."""
+        return _pool_spec(kernel=3, stride=2, padding=1)
 
 
 class AvgPool(nn.Module):
@@ -32,6 +37,10 @@ class AvgPool(nn.Module):
         """[T, B, C, H, W] -> [T, B, C, H / size, W / size]."""
         return over_frames(lambda frames: F.avg_pool2d(frames, self.size), x)
 
+    def element_spec(self) -> ElementSpec:
+        """The pool."""
+        return _pool_spec(kernel=self.size, stride=self.size)
+
     def values(self, inputs: Values) -> Values:
         """Values of the output."""
         return inputs.averaged(self.size**2)
@@ -46,3 +55,11 @@ class Dilate(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> the same."""
         return over_frames(lambda frames: F.max_pool2d(frames, 3, 1, 1), x)
+
+    def element_spec(self) -> ElementSpec:
+        """The pool."""
+        return _pool_spec(kernel=3, padding=1)
+
+
+def _pool_spec(*, kernel: int, stride: int = 1, padding: int = 0) -> ElementSpec:
+    return ElementSpec(kind="pool", kernel=(kernel,) * 2, stride=(stride,) * 2, padding=(padding,) * 2, dilation=(1, 1))

@@ -8,6 +8,7 @@ from spikeformers.errors import NotStreamable
 from spikeformers.layers.head import Head
 from spikeformers.layers.layer_norm import LayerNorm
 from spikeformers.layers.memory import Memory
+from spikeformers.layers.softmax import Softmax
 from spikeformers.layers.values import REAL
 from spikeformers.layers.weighted import Classifier, MatrixProduct
 
@@ -27,6 +28,7 @@ class SequencePoolingHead(Head):
         super().__init__()
         self.norm = LayerNorm(dim)
         self.score = Classifier(dim, 1, inputs=REAL)
+        self.softmax = Softmax(timed=False)
         self.product = MatrixProduct(REAL, REAL)
         self.linear = Classifier(dim, num_classes, inputs=REAL)
 
@@ -59,7 +61,8 @@ class SequencePoolingHead(Head):
 
     def _weights(self, tokens: Tensor) -> Tensor:
         scores: Tensor = self.score(tokens).squeeze(-1).transpose(0, 1)  # [B, T, N]
-        return scores.flatten(1).softmax(-1).view(scores.shape).transpose(0, 1)
+        weights: Tensor = self.softmax(scores.flatten(1))
+        return weights.view(scores.shape).transpose(0, 1)
 
     def _parts(self, features: Tensor) -> Tensor:
         """What each time step gives to the mean, [T, B, C]."""

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.neurons import Neuron
+from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import REAL, Values
 from spikeformers.layers.vocabulary import Vocabulary
 
@@ -43,6 +44,10 @@ class Add(nn.Module):
             branch = branch * self._survival(branch)
         total = stream + branch
         return total if self.neuron is None else self.neuron(total, memory)
+
+    def element_spec(self) -> ElementSpec:
+        """The addition; the neuron behind it describes itself."""
+        return ElementSpec(kind="add")
 
     def _survival(self, branch: Tensor) -> Tensor:
         """0 or 1 / (1 - drop_path) for each sample, [1, B, 1, ...]."""

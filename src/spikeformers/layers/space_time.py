@@ -41,7 +41,7 @@ class SpaceTimeAttention(nn.Module):
         super().__init__()
         self.heads, self.along = heads, along
         self.qkv = Linear(dim, 3 * dim, inputs=REAL, bias=False)
-        self.product = SoftmaxProduct(dim // heads)
+        self.product = SoftmaxProduct(dim // heads, timed=along == "spatial")
         self.projection = Linear(dim, dim, inputs=REAL)
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:

@@ -111,7 +111,7 @@ class Linear(nn.Linear):
 
     def op_spec(self) -> OpSpec:
         """The linear map."""
-        return _linear_spec(self)
+        return _linear_spec(self, axis=2)
 
 
 class Classifier(nn.Linear):
@@ -131,16 +131,17 @@ class Classifier(nn.Linear):
 
     def op_spec(self) -> OpSpec:
         """The linear map."""
-        return _linear_spec(self)
+        return _linear_spec(self, axis=-1)
 
 
-def _linear_spec(module: Linear | Classifier) -> OpSpec:
+def _linear_spec(module: Linear | Classifier, *, axis: int) -> OpSpec:
     return OpSpec(
         kind="linear",
         inputs=(module.inputs,),
         weight_shape=tuple(module.weight.shape),
         bias=module.bias is not None,
         sub_steps=module.sub_steps,
+        axis=axis,
     )
 
 
@@ -150,14 +151,15 @@ class Product(nn.Module):
     Args:
         left, right: declared values of the operands.
         scale: constant the product is multiplied by.
+        timed: see `OpSpec`.
     """
 
     kind: Literal["product", "mask"]
     sub_steps: tuple[int, ...] = ()
 
-    def __init__(self, left: Values, right: Values, *, scale: float = 1.0) -> None:
+    def __init__(self, left: Values, right: Values, *, scale: float = 1.0, timed: bool = True) -> None:
         super().__init__()
-        self.left, self.right, self.scale = left, right, scale
+        self.left, self.right, self.scale, self.timed = left, right, scale, timed
 
     def scaled(self, product: Tensor) -> Tensor:
         """The product times the constant."""
@@ -165,7 +167,13 @@ class Product(nn.Module):
 
     def op_spec(self) -> OpSpec:
         """The product."""
-        return OpSpec(kind=self.kind, inputs=(self.left, self.right), scale=self.scale, sub_steps=self.sub_steps)
+        return OpSpec(
+            kind=self.kind,
+            inputs=(self.left, self.right),
+            scale=self.scale,
+            sub_steps=self.sub_steps,
+            timed=self.timed,
+        )
 
 
 class MatrixProduct(Product):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import prod
 from types import TracebackType
 from typing import Any, Self
@@ -14,6 +13,7 @@ from torch.utils.hooks import RemovableHandle
 
 from spikeformers.errors import ConfigError
 from spikeformers.layers import DescribesItself, Neuron, OpSpec, Values
+from spikeformers.layers.fan_out import reads
 from spikeformers.models import SpikingModel
 
 
@@ -159,9 +159,9 @@ def _count_weighted(active: Tensor, spec: OpSpec) -> tuple[Tensor, int]:
     if spec.kind == "linear":
         return active.sum(dtype=_sum_type(active)) * outputs, active.numel() * outputs
     sizes = tuple(active.shape[-len(kernel) :])
-    reads = _reads(sizes, kernel, spec.stride, spec.padding, spec.dilation) * outputs
+    each = reads(sizes, kernel, spec.stride, spec.padding, spec.dilation) * outputs
     positions = active.sum(tuple(range(active.dim() - len(kernel))), dtype=_sum_type(active))
-    return (positions * reads.to(positions)).sum(), int(reads.sum()) * (active.numel() // prod(sizes))
+    return (positions * each.to(positions)).sum(), int(each.sum()) * (active.numel() // prod(sizes))
 
 
 def _count_product(left: Tensor, right: Tensor) -> tuple[Tensor, int]:
@@ -169,24 +169,6 @@ def _count_product(left: Tensor, right: Tensor) -> tuple[Tensor, int]:
     columns, rows = left.sum(-2, dtype=_sum_type(left)), right.sum(-1, dtype=_sum_type(right))  # [..., J]
     pairs = columns * rows
     return pairs.sum(), pairs.numel() * left.shape[-2] * right.shape[-1]
-
-
-@cache
-def _reads(
-    sizes: tuple[int, ...],
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
-) -> Tensor:
-    """How often one filter of a convolution reads each position of its input, [*sizes]."""
-    reads = torch.ones((), dtype=torch.int64)
-    for size, taps, step, pad, gap in zip(sizes, kernel, stride, padding, dilation, strict=True):
-        starts = torch.arange(-pad, size + pad - gap * (taps - 1), step)
-        positions = (starts[:, None] + gap * torch.arange(taps)).flatten()
-        inside = positions[(positions >= 0) & (positions < size)]
-        reads = reads[..., None] * torch.bincount(inside, minlength=size)
-    return reads
 
 
 def _sum_type(x: Tensor) -> torch.dtype:

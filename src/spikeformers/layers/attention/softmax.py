@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
 from spikeformers.layers.memory import Memory
+from spikeformers.layers.softmax import Softmax
 from spikeformers.layers.values import REAL
 from spikeformers.layers.weighted import MatrixProduct
 
@@ -15,16 +16,18 @@ class SoftmaxProduct(nn.Module):
 
     Args:
         channels: d of a head.
+        timed: whether heads start with the axes [T, B]; those of an attention over time do not.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, *, timed: bool = True) -> None:
         super().__init__()
-        self.inner = MatrixProduct(REAL, REAL, scale=channels**-0.5)
-        self.outer = MatrixProduct(REAL, REAL)
+        self.inner = MatrixProduct(REAL, REAL, scale=channels**-0.5, timed=timed)
+        self.softmax = Softmax(timed=timed)
+        self.outer = MatrixProduct(REAL, REAL, timed=timed)
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Heads [..., N, d] three times -> [..., N, d]."""
-        weights = self.inner(q, k.transpose(-1, -2)).softmax(-1)  # [..., N, N], queries by keys
+        weights = self.softmax(self.inner(q, k.transpose(-1, -2)))  # [..., N, N], queries by keys
         out: Tensor = self.outer(weights, v)
         return out
 
