@@ -34,7 +34,8 @@ def require_whole(model: SpikingModel, form: Form) -> None:
         CheckpointError: naming what is missing, the words, and the forms that do fit.
     """
     released = _build(form, model)
-    missing = [name for name in released.state_dict() if name not in model.state_dict()]
+    own = model.state_dict()
+    missing = [name for name in released.state_dict() if name not in own]
     if not missing and _same_structure(model, released):
         return
     config = model.config.to_dict()
