@@ -1,6 +1,20 @@
 """Measurement: what a model computes, fires and costs. Results are plain data; printing is `report`'s."""
 
 from spikeformers.measure.activity import Activity, Summary, activity, summary
+from spikeformers.measure.count import count
+from spikeformers.measure.counts import Count, Counts, Seen, Spread
 from spikeformers.measure.firing import Firing, firing
 
-__all__ = ["Activity", "Firing", "Summary", "activity", "firing", "summary"]
+__all__ = [
+    "Activity",
+    "Count",
+    "Counts",
+    "Firing",
+    "Seen",
+    "Spread",
+    "Summary",
+    "activity",
+    "count",
+    "firing",
+    "summary",
+]

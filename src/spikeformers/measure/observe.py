@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from spikeformers.layers import Neuron, Values
 from spikeformers.models import SpikingModel
@@ -29,11 +31,19 @@ def observe(model: SpikingModel, x: Tensor, look: Look) -> None:
 
         return called
 
-    # In training mode a forward pass moves the running statistics; looking must not.
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()] if model.training else []
-    handles = [neuron.register_forward_hook(hook(name)) for name, neuron in model.named_neurons()]
-    try:
+    with undisturbed(model, [neuron.register_forward_hook(hook(name)) for name, neuron in model.named_neurons()]):
         model(x)
+
+
+@contextmanager
+def undisturbed(model: nn.Module, handles: Iterable[RemovableHandle]) -> Iterator[None]:
+    """Run a model inside; at the end the hooks go and its buffers are what they were.
+
+    In training mode a forward pass moves the running statistics; looking must not.
+    """
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()] if model.training else []
+    try:
+        yield
     finally:
         for handle in handles:
             handle.remove()

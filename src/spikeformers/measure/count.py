@@ -1,0 +1,228 @@
+"""The counter: what every operation of a model does on given samples, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spikeformers.errors import InputError
+from spikeformers.layers import OpSpec
+from spikeformers.layers.op_spec import ElementSpec
+from spikeformers.measure.counts import OPERATIONS, Batch, Count, Counts
+from spikeformers.measure.describe import Spec, describe, is_plain
+from spikeformers.measure.merge import merged
+from spikeformers.measure.observe import undisturbed
+from spikeformers.measure.tally import look, tally_elements, tally_pairs, tally_weighted, time_steps, weights_met
+from spikeformers.models import SpikingModel
+
+Progress = Callable[[int], None]
+
+
+@torch.no_grad()
+def count(
+    model: nn.Module,
+    data: Tensor | Iterable[Any],
+    *,
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Counts:
+    """Count what every operation of a model does, call by call and time step by time step.
+
+    Counted are convolutions, linears, matrix products and masks of activations, norms, pools, additions, neurons and
+    softmax, of models here (fused or not, unrolled too) and of plain modules: `nn.Conv1d` to `3d`, `nn.Linear`, the
+    norms, pools and element-wise functions that `measure.describe` lists. All figures are whole numbers without
+    rounding. What is written as a function rather than a module is not seen: the mean in front of a head, the sum over
+    positions in a mask attention, the tables of an embedding, and any function inside a plain module. Modules with
+    parameters that nothing is known about, such as `nn.MultiheadAttention`, are named in `Counts.uncounted`.
+
+    Args:
+        model: in the mode it is meant to be measured in; its mode, weights and buffers are left as they are.
+        data: one batch, or batches: tensors as the model takes them, or pairs of them and their targets. They are moved
+            to where the model is.
+        limit: samples at most; the last batch is cut.
+        progress: is told the number of samples counted so far, after each batch.
+
+    Raises:
+        InputError: there are no samples, or what is no batch of them.
+    """
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
+    counter = _Counter(model)
+    with undisturbed(model, counter.hooks()):
+        for batch in _batches(data, limit):
+            counter.run(batch)
+            if progress is not None:
+                progress(counter.samples)
+    return counter.counts()
+
+
+def _batches(data: Tensor | Iterable[Any], limit: int | None) -> Iterator[Tensor]:
+    """Each batch without its targets, up to `limit` samples."""
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be at least one sample, got {limit}.")
+    left = limit
+    for item in [data] if isinstance(data, Tensor) else data:
+        x = item[0] if isinstance(item, tuple | list) and item else item
+        if not isinstance(x, Tensor) or x.dim() < 1:
+            raise InputError(f"a batch is a tensor, or a pair of a tensor and its targets; got {type(item).__name__}.")
+        x = x if left is None else x[:left]
+        if len(x):
+            yield x
+        left = None if left is None else left - len(x)
+        if left == 0:
+            return
+
+
+class _Counter:
+    """Rows that grow batch by batch."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+        self.samples = 0
+        self._specs: dict[nn.Module, Spec] = {}
+        self._weights: dict[nn.Module, Tensor | None] = {}
+        self._met: dict[tuple[nn.Module, tuple[int, ...]], Tensor] = {}
+        self._rows: dict[tuple[str, int], Count] = {}
+        self._batches: list[Batch] = []
+        self._batch: list[Count] = []
+        self._calls: dict[str, int] = {}
+        self._sources: list[Tensor] = []
+        self._uncounted: dict[str, None] = {}
+
+    def hooks(self) -> list[torch.utils.hooks.RemovableHandle]:
+        """Watch every module that is counted, and those with parameters that are not."""
+        handles = []
+        for name, module in self.model.named_modules():
+            spec = describe(module)
+            if spec is not None:
+                self._specs[module] = spec
+                self._weights[module] = _weight(module, spec)
+                handles.append(module.register_forward_hook(self._seeing(name), with_kwargs=True))
+            elif any(True for _ in module.parameters(recurse=False)):
+                handles.append(module.register_forward_pre_hook(self._missing(name)))
+        if isinstance(self.model, SpikingModel):
+            handles.append(self.model.encoder.register_forward_hook(self._encoded))
+        return handles
+
+    def run(self, batch: Tensor) -> None:
+        """Count one batch."""
+        parameter = next(self.model.parameters(), None)
+        x = batch if parameter is None else batch.to(parameter.device)
+        self._sources = [x, x.transpose(0, 1)] if isinstance(self.model, SpikingModel) and x.dim() == 5 else [x]
+        self._batch, self._calls = [], {}
+        self._now = len(x)
+        self.model(x)
+        self._sources = []
+        self.samples += len(x)
+        operations = [row for row in self._batch if row.kind in OPERATIONS]
+        dense, nonzero = (sum(getattr(row, word) for row in operations) for word in ("dense", "nonzero"))
+        self._batches.append(Batch(samples=len(x), dense=dense, nonzero=nonzero))
+        for row in self._batch:
+            key = row.name, row.call
+            self._rows[key] = merged(self._rows[key], row) if key in self._rows else row
+
+    def counts(self) -> Counts:
+        """Everything so far."""
+        if not self.samples:
+            raise InputError("there is nothing to count: the data holds no samples.")
+        return Counts(
+            rows=tuple(self._rows.values()),
+            samples=self.samples,
+            by_batch=tuple(self._batches),
+            name=getattr(self.model, "name", None) or type(self.model).__name__,
+            system=getattr(self.model, "system", None),
+            fused=getattr(self.model, "fused", None),
+            uncounted=tuple(self._uncounted),
+        )
+
+    def _encoded(self, encoder: nn.Module, inputs: Any, frames: Tensor) -> None:
+        self._sources.append(frames)
+
+    def _missing(self, name: str) -> Callable[[nn.Module, Any], None]:
+        def called(module: nn.Module, inputs: Any) -> None:
+            self._uncounted[name] = None
+
+        return called
+
+    def _seeing(self, name: str) -> Callable[[nn.Module, Any, Any, Tensor], None]:
+        def called(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
+            operands = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
+            call = self._calls[name] = self._calls.get(name, -1) + 1
+            spec = self._specs[module]
+            row = self._operation if isinstance(spec, OpSpec) else self._elements
+            self._batch.append(row(name, call, module, operands, output))
+
+        return called
+
+    def _elements(self, name: str, call: int, module: nn.Module, operands: list[Tensor], output: Tensor) -> Count:
+        spec = self._specs[module]
+        assert isinstance(spec, ElementSpec)
+        tally, steps = tally_elements(spec, operands, output), time_steps(spec.timed, operands[0])
+        return Count(
+            name=name,
+            call=call,
+            kind=spec.kind,
+            time_steps=steps,
+            dense=tally.dense,
+            dense_padded=tally.dense_padded,
+            nonzero=sum(tally.nonzero_by_step),
+            events=None,
+            nonzero_by_step=tally.nonzero_by_step,
+            events_by_step=None,
+            inputs=sum(operand.numel() for operand in operands),
+            outputs=output.numel(),
+            membranes=output.numel() // steps if spec.remembers else 0,
+        )
+
+    def _operation(self, name: str, call: int, module: nn.Module, operands: list[Tensor], output: Tensor) -> Count:
+        spec = self._specs[module]
+        assert isinstance(spec, OpSpec)
+        seen = [look(operand, values) for operand, values in zip(operands, spec.inputs, strict=True)]
+        if spec.weight_shape is None:
+            tally = tally_pairs(spec, seen[0], seen[1], output, self._now)
+        else:
+            tally = tally_weighted(spec, seen[0], self._weights_met(module, spec, operands[0]), output, self._now)
+        binary, nonzero = all(operand.unit for operand in seen), sum(tally.nonzero_by_step)
+        return Count(
+            name=name,
+            call=call,
+            kind=spec.kind,
+            time_steps=time_steps(spec.timed, operands[0]),
+            dense=tally.dense,
+            dense_padded=tally.dense_padded,
+            nonzero=nonzero,
+            events=None if tally.events_by_step is None else sum(tally.events_by_step),
+            nonzero_by_step=tally.nonzero_by_step,
+            events_by_step=tally.events_by_step,
+            seen=tuple(operand.seen for operand in seen),
+            declared=("",) if is_plain(module) else tuple(map(str, spec.inputs)),
+            binary_calls=int(binary),
+            neurobench_acs=nonzero if binary else 0,
+            neurobench_macs=0 if binary else nonzero,
+            weights=0 if spec.weight_shape is None else torch.Size(spec.weight_shape).numel(),
+            inputs=sum(operand.numel() for operand in operands),
+            outputs=output.numel(),
+            bias=spec.bias,
+            first=spec.weight_shape is not None and self._is_input(operands[0]),
+            shape=tally.shape,
+        )
+
+    def _weights_met(self, module: nn.Module, spec: OpSpec, x: Tensor) -> Tensor:
+        """Kept for the next batch of that size."""
+        assert spec.weight_shape is not None
+        axes = len(spec.weight_shape) - 2
+        sizes = tuple(x.shape[-axes:]) if axes else ()
+        if (module, sizes) not in self._met:
+            self._met[module, sizes] = weights_met(spec, self._weights[module], sizes)
+        return self._met[module, sizes]
+
+    def _is_input(self, x: Tensor) -> bool:
+        return any(source.shape == x.shape and torch.equal(source, x) for source in self._sources)
+
+
+def _weight(module: nn.Module, spec: Spec) -> Tensor | None:
+    """The weights of a module: of its own parameters the one of the shape that it describes."""
+    wanted = spec.weight_shape if isinstance(spec, OpSpec) else None
+    return next((p for p in module.parameters(recurse=False) if tuple(p.shape) == wanted), None)

@@ -1,0 +1,204 @@
+"""Counting one call of one operation on one batch, exactly, from its operands alone: it is not run again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+from torch.nn.grad import conv1d_input, conv2d_input, conv3d_input
+
+from spikeformers.layers import OpSpec, Values
+from spikeformers.layers.fan_out import reads
+from spikeformers.layers.op_spec import ElementSpec
+from spikeformers.layers.values import Kind
+from spikeformers.measure.counts import Seen
+
+_ADJOINTS: dict[int, Callable[..., Tensor]] = {1: conv1d_input, 2: conv2d_input, 3: conv3d_input}
+
+
+@dataclass(frozen=True)
+class Operand:
+    """One operand, looked at.
+
+    Args:
+        active: where it is other than zero.
+        sizes: its absolute integers, before their scale; None where they are the same as `active`, or real.
+        seen: what it held.
+        unit: whether every element is -1, 0 or 1 as it stands, scale and all.
+    """
+
+    active: Tensor
+    sizes: Tensor | None
+    seen: Seen
+    unit: bool
+
+    @property
+    def amounts(self) -> Tensor:
+        """The integers, 0 and 1 of spikes."""
+        return self.active if self.sizes is None else self.sizes
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Numbers of one call; see `Count`."""
+
+    dense: int
+    dense_padded: int
+    nonzero_by_step: tuple[int, ...]
+    events_by_step: tuple[int, ...] | None = None
+    shape: tuple[int, int, int, int] | None = None
+
+
+def look(x: Tensor, declared: Values) -> Operand:
+    """What an operand holds, given the scale it is declared to have."""
+    active, elements, scale = x != 0, x.numel(), declared.scale
+    zeros = elements - int(active.sum())
+    whole = _whole(x, scale)
+    if whole is None:
+        seen = Seen(kind="real", highest=None, scale=scale, zeros=zeros, elements=elements, total=None)
+        return Operand(active, None, seen, False)
+    lowest, highest = (int(bound) for bound in whole.aminmax())
+    peak = max(-lowest, highest)
+    kind: Kind = "integer" if peak > 1 else "ternary" if lowest < 0 else "binary"
+    sizes = None if peak <= 1 else whole.abs() if lowest < 0 else whole
+    total = elements - zeros if sizes is None else int(sizes.sum(dtype=torch.int64))
+    unit = peak <= 1 if scale == 1 else bool((~active | (x.abs() == 1)).all())
+    seen = Seen(kind=kind, highest=peak, scale=scale, zeros=zeros, elements=elements, total=total)
+    return Operand(active, sizes, seen, unit)
+
+
+def _whole(x: Tensor, scale: float) -> Tensor | None:
+    """What an operand is before its scale, where that is whole numbers; else None."""
+    # A few elements tell most real tensors.
+    if x.dim() > 2 and len(x) > 1 and _whole(x[0], scale) is None:
+        return None
+    counts = x if scale == 1 else x / scale
+    whole = counts.round()
+    if scale == 1:
+        return None if (counts - whole).count_nonzero() else whole  # not a number is not zero either
+    # The slack of `Values.hold`, for the same reason.
+    slack = math.sqrt(torch.finfo(counts.dtype).eps)
+    return whole if bool(((counts - whole).abs() <= slack * whole.abs().clamp_min(1)).all()) else None
+
+
+def weights_met(spec: OpSpec, weight: Tensor | None, sizes: tuple[int, ...]) -> Tensor:
+    """Non-zero weights that each element of one input meets, int64: [C, *sizes] of a convolution, [C] of a linear.
+
+    Args:
+        spec: of a convolution or linear.
+        weight: None counts all weights.
+        sizes: spatial sizes of a convolution's input.
+    """
+    assert spec.weight_shape is not None
+    out, taps, kernel = spec.weight_shape[0], spec.weight_shape[1], spec.weight_shape[2:]
+    channels = taps * spec.groups
+    if spec.kind == "linear":
+        return torch.full((channels,), out) if weight is None else weight.ne(0).sum(0)
+    if weight is None or bool(weight.ne(0).all()):
+        each = reads(sizes, kernel, spec.stride, spec.padding, spec.dilation) * (out // spec.groups)
+        return each.expand(channels, *sizes)
+    # The adjoint of the convolution spreads ones back over what each output has read; float64 holds the sums exactly.
+    present = weight.ne(0).view(spec.groups, -1, taps, *kernel).sum(1).double()  # [groups, C / groups, kernel...]
+    ones = present.new_ones(1, spec.groups, *_positions(spec, sizes))
+    words = (spec.stride, spec.padding, spec.dilation, spec.groups)
+    met: Tensor = _ADJOINTS[len(sizes)]((1, channels, *sizes), present, ones, *words)
+    return met[0].round().to(torch.int64)
+
+
+def _positions(spec: OpSpec | ElementSpec, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    """Spatial sizes of the output."""
+    kernel = spec.kernel if isinstance(spec, ElementSpec) else (spec.weight_shape or ())[2:]
+    words = zip(sizes, kernel, spec.stride, spec.padding, spec.dilation, strict=True)
+    return tuple((size + 2 * pad - gap * (taps - 1) - 1) // step + 1 for size, taps, step, pad, gap in words)
+
+
+def time_steps(timed: bool, x: Tensor) -> int:
+    """T of an operand; 1 where it has no time axis."""
+    return x.shape[0] if timed and x.dim() > 2 else 1
+
+
+def tally_weighted(spec: OpSpec, operand: Operand, met: Tensor, output: Tensor, samples: int) -> Tally:
+    """A convolution or linear.
+
+    Args:
+        spec, operand: of the call.
+        met: see `weights_met`.
+        output: its result, of which only the sizes matter.
+        samples: in the batch.
+    """
+    assert spec.weight_shape is not None
+    x, (out, taps, *kernel) = operand.active, spec.weight_shape
+    steps = time_steps(spec.timed, x)
+    padded = prod(kernel) * taps * output.numel()
+    if spec.kind == "convolution":
+        sizes = tuple(x.shape[-len(kernel) :])
+        frames = x.numel() // met.numel()
+        each = reads(sizes, tuple(kernel), spec.stride, spec.padding, spec.dilation)
+        dense, positions = int(each.sum()) * taps * out * frames, prod(_positions(spec, sizes))
+    else:
+        dense, positions = padded, output.numel() // (out * samples * steps)
+
+    def met_by(amounts: Tensor) -> tuple[int, ...]:
+        ordered = amounts if spec.kind == "convolution" else amounts.movedim(spec.axis, -1)
+        return _total(_gathered(ordered, met.dim(), spec.timed) * met.to(amounts.device))
+
+    nonzero = met_by(operand.active)
+    events = None if operand.seen.kind == "real" else nonzero if operand.sizes is None else met_by(operand.sizes)
+    return Tally(dense, padded, nonzero, events, (positions, taps * prod(kernel), out, spec.groups))
+
+
+def tally_pairs(spec: OpSpec, left: Operand, right: Operand, output: Tensor, samples: int) -> Tally:
+    """A matrix product or a mask."""
+    steps = time_steps(spec.timed, output)
+    join, shape, terms = _masked, None, 1
+    if spec.kind == "product":
+        rows, terms, columns = left.active.shape[-2], left.active.shape[-1], right.active.shape[-1]
+        matrices = output.numel() // (rows * columns * samples * steps)
+        join, shape = _multiplied, (rows, terms, matrices * columns, matrices)
+    nonzero = _total(_gathered(join(left.active, right.active), 0, spec.timed))
+    events = None
+    if "real" not in (left.seen.kind, right.seen.kind):
+        spikes = left.sizes is None and right.sizes is None
+        events = nonzero if spikes else _total(_gathered(join(left.amounts, right.amounts), 0, spec.timed))
+    dense = output.numel() * terms
+    return Tally(dense, dense, nonzero, events, shape)
+
+
+def _multiplied(left: Tensor, right: Tensor) -> Tensor:
+    """Products of [..., I, J] and [..., J, K], summed over I and K: [..., J]."""
+    return left.sum(-2, dtype=torch.int64) * right.sum(-1, dtype=torch.int64)
+
+
+def _masked(left: Tensor, right: Tensor) -> Tensor:
+    return left.to(torch.int64) * right.to(torch.int64)
+
+
+def tally_elements(spec: ElementSpec, operands: Sequence[Tensor], output: Tensor) -> Tally:
+    """What lies between operations."""
+    x = operands[0]
+    if spec.kind == "pool":
+        axes = len(spec.kernel)
+        sizes = tuple(x.shape[-axes:])
+        each = reads(sizes, spec.kernel, spec.stride, spec.padding, spec.dilation).to(x.device)
+        nonzero = _total(_gathered(x != 0, axes, spec.timed) * each)
+        dense = int(each.sum()) * (x.numel() // prod(sizes))
+        return Tally(dense, prod(spec.kernel) * output.numel(), nonzero)
+    active = (x != 0) & (operands[1] != 0) if spec.kind == "add" else x != 0
+    return Tally(output.numel(), output.numel(), _total(_gathered(active, 0, spec.timed)))
+
+
+def _gathered(amounts: Tensor, last: int, timed: bool) -> Tensor:
+    """Sums over all axes but that of time and the last ones, int64 [T, ...] (T = 1 without time)."""
+    first = 1 if time_steps(timed, amounts) > 1 else 0
+    axes = tuple(range(first, amounts.dim() - last))
+    summed = amounts.sum(axes, dtype=torch.int64) if axes else amounts.to(torch.int64)
+    return summed if first else summed.unsqueeze(0)
+
+
+def _total(by_step: Tensor) -> tuple[int, ...]:
+    """[T, ...] summed over everything but time."""
+    return tuple(by_step.flatten(1).sum(1).tolist()) if by_step.dim() > 1 else tuple(by_step.tolist())
