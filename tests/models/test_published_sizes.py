@@ -107,11 +107,12 @@ def test_step_by_step_equals_all_at_once(name: str) -> None:
     model, x = converted(name).double(), batch(name, torch.float64)
     expected, state = model.forward_steps(x), model.initial_state(len(x))
     frames = x.unbind(1) if x.dim() == 5 else [x] * len(expected)
+    if name.startswith("spikeformer_"):  # attends and pools over time
+        with pytest.raises(NotStreamable):
+            model.step(frames[0], state)
+        return
     for frame, logits in zip(frames, expected, strict=True):
-        try:
-            step, state = model.step(frame, state)
-        except NotStreamable as why:
-            pytest.skip(f"not streamable: {why}")
+        step, state = model.step(frame, state)
         torch.testing.assert_close(step, logits, rtol=0, atol=1e-12)
     torch.testing.assert_close(expected.mean(0), model(x), rtol=0, atol=1e-12)
 
