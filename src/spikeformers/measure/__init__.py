@@ -1,20 +1,27 @@
 """Measurement: what a model computes, fires and costs. Results are plain data; printing is `report`'s."""
 
 from spikeformers.measure.activity import Activity, Summary, activity, summary
+from spikeformers.measure.convention import list_conventions, read_convention
 from spikeformers.measure.count import count
 from spikeformers.measure.counts import Count, Counts, Seen, Spread
+from spikeformers.measure.energy import Energy, EnergyRow, energy
 from spikeformers.measure.firing import Firing, firing
 
 __all__ = [
     "Activity",
     "Count",
     "Counts",
+    "Energy",
+    "EnergyRow",
     "Firing",
     "Seen",
     "Spread",
     "Summary",
     "activity",
     "count",
+    "energy",
     "firing",
+    "list_conventions",
+    "read_convention",
     "summary",
 ]
