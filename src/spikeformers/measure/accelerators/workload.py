@@ -1,0 +1,124 @@
+"""What an accelerator is given: matrix products, one sample's worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from math import prod
+from typing import Literal
+
+from spikeformers.errors import InputError
+from spikeformers.measure.counts import Count, Counts, Seen
+
+Map = Literal["", "map", "keys first"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """One layer: for each time step and group, M x K inputs times K x (N / groups) weights or other activations.
+
+    Args:
+        name: of the layer.
+        M: output positions.
+        K: terms of a sum.
+        N: outputs in all groups.
+        groups: of a grouped convolution, or heads.
+        time_steps: T.
+        density: part of the operations whose operands are all other than zero.
+        input_bits: bits of its inputs that are processed one after another: 1 for spikes; of a product of two
+            activations, the product of both.
+        weights: whether the second operand is stored weights rather than activations.
+        membranes: membrane potentials of the neurons behind it.
+        attention: of the first product of an attention, which one it is: Q K^T ("map") or K^T V ("keys first").
+    """
+
+    name: str
+    M: int
+    K: int
+    N: int
+    groups: int = 1
+    time_steps: int = 1
+    density: float = 1.0
+    input_bits: int = 1
+    weights: bool = True
+    membranes: int = 0
+    attention: Map = ""
+
+    def __post_init__(self) -> None:
+        for word in ("M", "K", "N", "groups", "time_steps", "input_bits"):
+            if getattr(self, word) < 1:
+                raise InputError(f"workload {self.name!r}: {word} must be at least 1, got {getattr(self, word)}.")
+        if self.N % self.groups:
+            raise InputError(f"workload {self.name!r}: {self.N} outputs cannot be split into {self.groups} groups.")
+        if not 0 <= self.density <= 1:
+            raise InputError(f"workload {self.name!r}: density is a part between 0 and 1, got {self.density}.")
+        if self.membranes < 0:
+            raise InputError(f"workload {self.name!r}: membranes must not be negative, got {self.membranes}.")
+
+    @property
+    def synaptic(self) -> int:
+        """Operations without regard to bits: M K N T."""
+        return self.M * self.K * self.N * self.time_steps
+
+    @property
+    def operations(self) -> int:
+        """Operations of one bit of input."""
+        return self.synaptic * self.input_bits
+
+
+def workloads(counts: Counts, *, real_bits: int = 8) -> tuple[tuple[Workload, ...], tuple[str, ...]]:
+    """The workloads of a counted model, and the names of its operations that are none (masks).
+
+    Args:
+        counts: from `measure.count`.
+        real_bits: what a real operand, such as an image, is quantised to.
+    """
+    made: list[Workload] = []
+    missing: list[str] = []
+    products: list[tuple[int, Count]] = []
+    for row in counts.rows:
+        if row.kind == "neuron" and made:
+            potentials = row.membranes // counts.samples
+            made[-1] = replace(made[-1], membranes=made[-1].membranes + potentials)
+        if row.shape is not None:
+            products += [(len(made), row)] if row.kind == "product" else []
+            made.append(_workload(row, real_bits))
+        elif row.kind == "mask":
+            missing.append(row.name)
+    for (index, first), (following, second) in pairwise(products):
+        if following == index + 1 and not made[index].membranes:
+            made[index] = replace(made[index], attention=_order(first, second))
+    return tuple(made), tuple(missing)
+
+
+def _workload(row: Count, real_bits: int) -> Workload:
+    assert row.shape is not None
+    M, K, N, groups = row.shape
+    return Workload(
+        name=row.name if row.call == 0 else f"{row.name} (call {row.call})",
+        M=M,
+        K=K,
+        N=N,
+        groups=groups,
+        time_steps=row.time_steps,
+        density=min(1.0, row.nonzero / row.dense_padded),
+        input_bits=prod(_bits(seen, real_bits) for seen in row.seen),
+        weights=row.kind != "product",
+    )
+
+
+def _bits(seen: Seen, real_bits: int) -> int:
+    """Of the magnitude; a sign decides between adding and subtracting."""
+    return real_bits if seen.highest is None else max(1, seen.highest.bit_length())
+
+
+def _order(first: Count, second: Count) -> Map:
+    """Q K^T is summed over the channels of a head, K^T V over positions; both are followed by [positions, channels]."""
+    assert first.shape is not None
+    assert second.shape is not None
+    (M, K, N, groups), (positions, _, channels, heads) = first.shape, second.shape
+    orders: dict[tuple[int, int, int], Map] = {
+        (channels // heads, positions, channels): "keys first",
+        (positions, channels // heads, positions * heads): "map",
+    }
+    return orders.get((M, K, N), "") if groups == heads else ""
