@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ from spikeformers.train import probe as module
 from spikeformers.train.assembly import goal_of, initial_state
 from spikeformers.train.goal import Goal
 from spikeformers.train.gradients import GradientWatch
-from spikeformers.train.previewing import _synthetic, intended_config
+from spikeformers.train.previewing import _synthetic, intended_config, preview
 from spikeformers.train.probe import Probe
 from spikeformers.train.recipe import load_recipe
 from spikeformers.train.words import LossWords
@@ -135,3 +136,15 @@ def test_float16_is_timed_as_float32_on_a_cpu() -> None:
     probe = Probe(state, Goal(words=LossWords(), dtype=torch.float16), shape=(F,), classes=K)
     assert probe.speed(batch_size=8, part=8).dtype == torch.float32
     assert probe.speed(batch_size=8, part=8).seconds > 0
+
+
+def test_nothing_stays_behind() -> None:
+    """Counting what a forward pass keeps must not keep it for good: a graph that holds its own outputs is never freed."""
+
+    def graphs() -> int:
+        gc.collect()
+        return sum(isinstance(found, Tensor) and found.grad_fn is not None for found in gc.get_objects())
+
+    before = graphs()
+    preview(load_recipe("digits_spikformer"))
+    assert graphs() == before

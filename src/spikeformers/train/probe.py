@@ -140,7 +140,8 @@ class Probe:
             storage = tensor.untyped_storage()
             if storage.data_ptr() not in own:
                 (weights if _is_weight(tensor) else samples)[storage.data_ptr()] = storage.nbytes()
-            return tensor
+            # Without its graph: an output that its own node holds would never be freed.
+            return tensor.detach()
 
         def keep_input(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             keep(inputs[0])
