@@ -223,18 +223,24 @@ def test_a_counted_model():
     assert missing == ()
     assert work[0].input_bits == 8
     assert sum(each.membranes for each in work) == counts.total("membranes", ["neuron"]) / 3
-    assert [each.attention for each in work if not each.weights] == ["map", ""] * 2
+    assert [each.attention for each in work if not each.weights] == ["keys first", ""] * 2
     assert json.loads(json.dumps(report.to_dict()))["cycles"] == report.cycles
 
 
-def test_keys_and_values_first():
-    counts = count(create_model("spikformer_2_256.cifar10dvs", time_steps=1).eval(), torch.rand(1, 2, 128, 128))
-    inner = [each for each in workloads(counts)[0] if each.attention]
-    tokens, dim, heads = 64, 256, 16
-    assert [(each.attention, each.M, each.K, each.N) for each in inner] == [
-        ("keys first", dim // heads, tokens, dim)
-    ] * 2
-    assert accelerator(inner[:1], "vesta").total("buffer_bits") == dim * (dim // heads) * 7  # sums of up to 64
+@pytest.mark.parametrize(
+    ("size", "heads", "order", "bits"),
+    [
+        (32, 8, "keys first", 64 * 8 * 7),  # 64 tokens, 8 channels a head: K^T V of all heads, sums of up to 64
+        (16, 1, "map", 16 * 16 * 7),  # 16 tokens, 64 channels: one map, sums of up to 64
+        (32, 1, "keys first", 64 * 64 * 7),  # as many of both
+    ],
+)
+def test_order_of_a_counted_attention(size, heads, order, bits):
+    words = {"dim": 64, "heads": heads, "image_size": (size, size), "depth": 1, "time_steps": 1}
+    counts = count(create_model("spikformer_4_256.cifar10", **words).eval(), torch.rand(1, 3, size, size))
+    (inner,) = (each for each in workloads(counts)[0] if each.attention)
+    assert inner.attention == order
+    assert accelerator([inner], "vesta", map_by_column=False).total("buffer_bits") == bits
 
 
 def test_a_file_of_ones_own(tmp_path):

@@ -1,5 +1,8 @@
 """Measurement: what a model computes, fires and costs. Results are plain data; printing is `report`'s."""
 
+from spikeformers.measure.accelerator import AcceleratorReport, AcceleratorRow, accelerator
+from spikeformers.measure.accelerators.parameters import list_accelerators, read_accelerator
+from spikeformers.measure.accelerators.workload import Workload, workloads
 from spikeformers.measure.activity import Activity, Summary, activity, summary
 from spikeformers.measure.convention import list_conventions, read_convention
 from spikeformers.measure.count import count
@@ -8,6 +11,8 @@ from spikeformers.measure.energy import Energy, EnergyRow, energy
 from spikeformers.measure.firing import Firing, firing
 
 __all__ = [
+    "AcceleratorReport",
+    "AcceleratorRow",
     "Activity",
     "Count",
     "Counts",
@@ -17,11 +22,16 @@ __all__ = [
     "Seen",
     "Spread",
     "Summary",
+    "Workload",
+    "accelerator",
     "activity",
     "count",
     "energy",
     "firing",
+    "list_accelerators",
     "list_conventions",
+    "read_accelerator",
     "read_convention",
     "summary",
+    "workloads",
 ]

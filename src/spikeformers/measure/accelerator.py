@@ -190,6 +190,7 @@ _MODEL = (
     "Every layer takes the cycles of its tiles; filling pipelines, changing layers and waiting for memory take none.",
     "Integer and real inputs are processed bit by bit; of a product of two activations, every pair of bits.",
     "Membrane potentials are moved each time step, unless all time steps are parallel: then never.",
+    "An attention whose order is not recognised from its shapes has no buffer.",
     "Norms are taken as folded; neurons, pools and additions take no cycles.",
 )
 

@@ -75,19 +75,23 @@ def workloads(counts: Counts, *, real_bits: int = 8) -> tuple[tuple[Workload, ..
     """
     made: list[Workload] = []
     missing: list[str] = []
-    products: list[tuple[int, Count]] = []
+    products: list[int] = []
+    weighed: set[int] = set()
     for row in counts.rows:
         if row.kind == "neuron" and made:
             potentials = row.membranes // counts.samples
             made[-1] = replace(made[-1], membranes=made[-1].membranes + potentials)
         if row.shape is not None:
-            products += [(len(made), row)] if row.kind == "product" else []
+            products += [len(made)] if row.kind == "product" else []
             made.append(_workload(row, real_bits))
         elif row.kind == "mask":
             missing.append(row.name)
-    for (index, first), (following, second) in pairwise(products):
-        if following == index + 1 and not made[index].membranes:
-            made[index] = replace(made[index], attention=_order(first, second))
+        elif row.kind == "softmax":
+            weighed.add(len(made) - 1)
+    for index, following in pairwise(products):
+        if following == index + 1 and index and not made[index].membranes:
+            order = _order(made[index], made[index - 1], index in weighed)
+            made[index] = replace(made[index], attention=order)
     return tuple(made), tuple(missing)
 
 
@@ -112,13 +116,11 @@ def _bits(seen: Seen, real_bits: int) -> int:
     return real_bits if seen.highest is None else max(1, seen.highest.bit_length())
 
 
-def _order(first: Count, second: Count) -> Map:
-    """Q K^T is summed over the channels of a head, K^T V over positions; both are followed by [positions, channels]."""
-    assert first.shape is not None
-    assert second.shape is not None
-    (M, K, N, groups), (positions, _, channels, heads) = first.shape, second.shape
-    orders: dict[tuple[int, int, int], Map] = {
-        (channels // heads, positions, channels): "keys first",
-        (positions, channels // heads, positions * heads): "map",
-    }
-    return orders.get((M, K, N), "") if groups == heads else ""
+def _order(first: Workload, before: Workload, weighed: bool) -> Map:
+    """Q K^T is summed over the channels of a head, K^T V over positions: as many as the layer before has outputs for.
+
+    With as many positions as channels they look alike; softmax follows only the first, and models here take the second.
+    """
+    if weighed or (first.M == first.N // first.groups == before.M != first.K):
+        return "map"
+    return "keys first" if first.K == before.M else ""
