@@ -88,15 +88,13 @@ def convert_file(
     _check_target(source, target, overwrite=overwrite)
     found = find_tensors(source)
     best, *others = _chosen(found.tensors, system, variant)
-    form = best.form
-    said = _said(config, form)
+    form, said = best.form, _said(config, best.form)
     assumed = {word: value for word, value in best.assumed.items() if word not in said}
     model = load_official(found.tensors, form.system, form.variant, {**assumed, **said})
     model.name = _catalogue_name(model)
     translation = translate(found.tensors, form)
     dropped, verified = tuple(translation.unused), _verify(model, translation, form)
-    digest = _sha256(source)
-    words = model.config.to_dict()
+    digest, words = _sha256(source), model.config.to_dict()
     assumed = {word: words[word] for word in assumed}
     about = {"system": form.system, "variant": form.variant, "assumed": assumed, "dropped": list(dropped)}
     save(model, target, provenance={"converted_from": source.name, "sha256": digest, **about})

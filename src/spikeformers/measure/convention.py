@@ -8,9 +8,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from spikeformers.catalog.tables import checked, read_toml, strings
-from spikeformers.errors import ConfigError, UnknownNameError, suggest
+from spikeformers.catalog.tables import checked, strings
+from spikeformers.errors import ConfigError, suggest
 from spikeformers.measure.counts import KINDS, Count
+from spikeformers.measure.files import read_named, words_in
 
 FOLDER = Path(__file__).parent / "conventions"
 COSTS = ("ac", "mac")
@@ -144,7 +145,7 @@ class Convention:
 
 def list_conventions() -> list[str]:
     """The words of the conventions that come with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return words_in(FOLDER)
 
 
 def read_convention(convention: str | os.PathLike[str]) -> Convention:
@@ -157,16 +158,7 @@ def read_convention(convention: str | os.PathLike[str]) -> Convention:
         UnknownNameError: no convention of that word.
         ConfigError: the file cannot be read, or holds something else than it should.
     """
-    name = os.fspath(convention)
-    if name.endswith(".toml"):
-        return _convention(name, read_toml(name))
-    known = list_conventions()
-    if name not in known:
-        raise UnknownNameError(
-            f"no energy convention {name!r}.{suggest(name, known)} Known: {', '.join(known)}; "
-            "or the path of a TOML file of your own."
-        )
-    return _convention(name, read_toml(FOLDER / f"{name}.toml"))
+    return _convention(*read_named("energy convention", FOLDER, convention))
 
 
 def _convention(name: str, table: dict[str, Any]) -> Convention:

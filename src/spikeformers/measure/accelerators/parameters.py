@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from spikeformers.catalog.tables import checked, read_toml, strings
-from spikeformers.errors import ConfigError, UnknownNameError, suggest
+from spikeformers.catalog.tables import checked, strings
+from spikeformers.errors import ConfigError, suggest
+from spikeformers.measure.files import read_named, words_in
 
 FOLDER = Path(__file__).parent
 COUNTS = ("pes", "m", "k", "n", "parallel_steps", "weight_bits", "membrane_bits", "real_bits", "skip_lanes")
@@ -84,7 +85,7 @@ class Accelerator:
 
 def list_accelerators() -> list[str]:
     """The words of the accelerators that come with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return words_in(FOLDER)
 
 
 def read_accelerator(spec: str | os.PathLike[str]) -> Accelerator:
@@ -97,15 +98,7 @@ def read_accelerator(spec: str | os.PathLike[str]) -> Accelerator:
         UnknownNameError: no accelerator of that word.
         ConfigError: the file cannot be read, or holds something else than it should.
     """
-    name, known = os.fspath(spec), list_accelerators()
-    if name.endswith(".toml"):
-        return _accelerator(name, read_toml(name))
-    if name not in known:
-        raise UnknownNameError(
-            f"no accelerator {name!r}.{suggest(name, known)} Known: {', '.join(known)}; "
-            "or the path of a TOML file of your own."
-        )
-    return _accelerator(name, read_toml(FOLDER / f"{name}.toml"))
+    return _accelerator(*read_named("accelerator", FOLDER, spec))
 
 
 def what_if(chip: Accelerator, **changes: Number) -> Accelerator:
