@@ -13,9 +13,10 @@ from PIL import Image
 from spikeformers import load
 from spikeformers.cli.fine_tuning import words_of
 from spikeformers.data import load_dataset, read_all
-from spikeformers.errors import DataError
+from spikeformers.data.sets.mnist import FASHION_MNIST
 from tests.cli.conftest import Command
 
+INSTALLED = FASHION_MNIST.installed
 SHAPES = ("bars", "blocks", "stripes")
 
 
@@ -103,11 +104,12 @@ def test_an_init_that_is_none_is_an_error(spikeformers: Command, shapes: Path, t
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(
+    INSTALLED is None or not INSTALLED.is_dir(),
+    reason="Fashion-MNIST is not installed: apt-get install dataset-fashion-mnist",
+)
 def test_a_digits_model_learns_some_clothes(spikeformers: Command, trained: Path, tmp_path: Path) -> None:
-    try:
-        clothes = load_dataset("fashion_mnist")
-    except DataError as error:
-        pytest.skip(f"Fashion-MNIST is not installed: {error}")
+    clothes = load_dataset("fashion_mnist")
     for part, source, count in (("train", clothes.train, 1200), ("test", clothes.test, 400)):
         pictures = read_all(source)
         for index in range(count):

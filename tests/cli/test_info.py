@@ -19,7 +19,7 @@ def test_every_model_has_a_card(spikeformers, name):
     for word in record.config:
         assert f"\n  {word} " in answer.out
     for result in record.published:
-        assert "Published (paper): the authors' figures, not measured here" in answer.out
+        assert "Published: figures as their sources report them, not measured here" in answer.out
         assert f"{result.value:.2f} %" in answer.out
     text = " ".join(answer.out.split())  # lines may be folded anywhere
     for line in (record.paper.title, record.licence_note, *record.notes, *record.uncertain):

@@ -18,7 +18,7 @@ def test_list_has_a_line_per_recipe(spikeformers):
     lines = {line.split()[0]: line for line in answer.out.splitlines() if line.strip()}
     assert set(recipe_names()) <= set(lines)
     assert lines["spikformer_cifar10"].split()[1:] == ["cifar10", "9,324,730", "310", "95.19"]
-    assert "as the paper reports it, not measured here" in answer.out
+    assert "as the recipe's source reports it, not measured here" in answer.out
     assert {name for name in recipe_names() if "* " in lines[name]} == {
         name for name in recipe_names() if "dvs" in name
     }

@@ -32,8 +32,9 @@ def neurobench() -> Any:
     """NeuroBench's wrapper of a model and its metric, or skip."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what its dependencies warn of on import is not ours
-        models = pytest.importorskip("neurobench.models", reason="pip install neurobench", exc_type=ImportError)
-        workload = pytest.importorskip("neurobench.metrics.workload", exc_type=ImportError)
+        why = "NeuroBench is not installed: pip install neurobench"
+        models = pytest.importorskip("neurobench.models", reason=why, exc_type=ImportError)
+        workload = pytest.importorskip("neurobench.metrics.workload", reason=why, exc_type=ImportError)
     return models.TorchModel, workload.SynapticOperations
 
 

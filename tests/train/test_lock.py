@@ -39,7 +39,7 @@ def test_a_second_run_of_the_process_is_refused(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the holder forks")
+@pytest.mark.skipif(sys.platform == "win32", reason="the holder forks, which Windows cannot")
 def test_another_process_is_refused_until_it_is_dead_even_if_its_worker_lives(tmp_path: Path) -> None:
     path = tmp_path / ".lock"
     holder = subprocess.Popen(

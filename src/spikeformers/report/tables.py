@@ -71,7 +71,7 @@ def model_card(record: Record) -> RenderableType:
     ]
     parts: list[RenderableType] = [Text(record.name, "bold cyan"), pairs(facts)]
     if record.published:
-        parts += [heading("Published (paper): the authors' figures, not measured here"), _published(record)]
+        parts += [heading("Published: figures as their sources report them, not measured here"), _published(record)]
     parts += [
         heading("Configuration"),
         pairs([(word, _config_word(word, value)) for word, value in record.config.items()]),

@@ -18,7 +18,8 @@ INSTALLED = mnist.FASHION_MNIST.installed
 MNIST_DIR = os.environ.get("MNIST_DIR")
 
 needs_fashion_mnist = pytest.mark.skipif(
-    INSTALLED is None or not INSTALLED.is_dir(), reason="apt-get install dataset-fashion-mnist"
+    INSTALLED is None or not INSTALLED.is_dir(),
+    reason="Fashion-MNIST is not installed: apt-get install dataset-fashion-mnist",
 )
 needs_mnist = pytest.mark.skipif(MNIST_DIR is None, reason="set MNIST_DIR to a directory with MNIST's four files")
 

@@ -40,7 +40,7 @@ def list_recipes(pattern: str = "*", /, *, json: bool = False) -> None:
     if any(holds_events(recipe.dataset) for recipe in found):
         page.print("\n* events, which are not read yet: train RECIPE --dry-run shows the plan", style="dim")
     if any(recipe.paper for recipe in found):
-        page.print("\npaper: accuracy in per cent as the paper reports it, not measured here", style="dim")
+        page.print("\npaper: accuracy in per cent as the recipe's source reports it, not measured here", style="dim")
 
 
 def show(recipe: str, /, *, json: bool = False) -> None:
