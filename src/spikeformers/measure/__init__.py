@@ -4,6 +4,7 @@ from spikeformers.measure.accelerator import AcceleratorReport, AcceleratorRow, 
 from spikeformers.measure.accelerators.parameters import list_accelerators, read_accelerator
 from spikeformers.measure.accelerators.workload import Workload, workloads
 from spikeformers.measure.activity import Activity, Summary, activity, summary
+from spikeformers.measure.batches import Progress
 from spikeformers.measure.convention import list_conventions, read_convention
 from spikeformers.measure.count import count
 from spikeformers.measure.counts import Count, Counts, Seen, Spread
@@ -19,6 +20,7 @@ __all__ = [
     "Energy",
     "EnergyRow",
     "Firing",
+    "Progress",
     "Seen",
     "Spread",
     "Summary",

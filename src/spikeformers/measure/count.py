@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -11,14 +11,13 @@ from torch import Tensor, nn
 from spikeformers.errors import InputError
 from spikeformers.layers import OpSpec
 from spikeformers.layers.op_spec import ElementSpec
+from spikeformers.measure.batches import Progress, batches
 from spikeformers.measure.counts import OPERATIONS, Batch, Count, Counts
 from spikeformers.measure.describe import Spec, describe, is_plain
 from spikeformers.measure.merge import merged
 from spikeformers.measure.observe import undisturbed
 from spikeformers.measure.tally import look, tally_elements, tally_pairs, tally_weighted, time_steps, weights_met
 from spikeformers.models import SpikingModel
-
-Progress = Callable[[int], None]
 
 
 @torch.no_grad()
@@ -51,28 +50,11 @@ def count(
     model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     counter = _Counter(model)
     with undisturbed(model, counter.hooks()):
-        for batch in _batches(data, limit):
+        for batch, _ in batches(data, limit):
             counter.run(batch)
             if progress is not None:
                 progress(counter.samples)
     return counter.counts()
-
-
-def _batches(data: Tensor | Iterable[Any], limit: int | None) -> Iterator[Tensor]:
-    """Each batch without its targets, up to `limit` samples."""
-    if limit is not None and limit < 1:
-        raise InputError(f"limit must be at least one sample, got {limit}.")
-    left = limit
-    for item in [data] if isinstance(data, Tensor) else data:
-        x = item[0] if isinstance(item, tuple | list) and item else item
-        if not isinstance(x, Tensor) or x.dim() < 1:
-            raise InputError(f"a batch is a tensor, or a pair of a tensor and its targets; got {type(item).__name__}.")
-        x = x if left is None else x[:left]
-        if len(x):
-            yield x
-        left = None if left is None else left - len(x)
-        if left == 0:
-            return
 
 
 class _Counter:

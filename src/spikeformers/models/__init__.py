@@ -5,6 +5,7 @@ from spikeformers.models.checkpoint import Header, load, read_header, save
 from spikeformers.models.config import ModelConfig
 from spikeformers.models.e_spikeformer import ESpikeFormer, ESpikeFormerConfig
 from spikeformers.models.fusion import Fusion, fuse
+from spikeformers.models.imported import build_module
 from spikeformers.models.meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
 from spikeformers.models.pyramid import PyramidConfig, PyramidModel
 from spikeformers.models.registry import create_model, list_models, model_class
@@ -43,6 +44,7 @@ __all__ = [
     "TrunkConfig",
     "TrunkModel",
     "adapt",
+    "build_module",
     "create_model",
     "freeze",
     "fuse",

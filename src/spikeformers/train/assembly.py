@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,17 @@ from torch import nn
 from spikeformers import catalog
 from spikeformers.data import Dataset
 from spikeformers.errors import ConfigError
-from spikeformers.models import ModelConfig, SpikingModel, adapt, create_model, freeze, load, model_class, read_header
+from spikeformers.models import (
+    ModelConfig,
+    SpikingModel,
+    adapt,
+    build_module,
+    create_model,
+    freeze,
+    load,
+    model_class,
+    read_header,
+)
 from spikeformers.train.distillation import Distillation
 from spikeformers.train.ema import Ema
 from spikeformers.train.goal import DTYPES, Goal
@@ -119,9 +127,8 @@ def load_teacher(words: DistillationWords) -> nn.Module:
         CheckpointError: no run or checkpoint there.
         ConfigError: the function cannot be found, or returns no torch module.
     """
-    module, _, function = words.teacher.partition(":")
-    if function and not Path(words.teacher).exists():
-        return _call(words.teacher, module, function)
+    if ":" in words.teacher and not Path(words.teacher).exists():
+        return build_module(words.teacher)
     return load(find_checkpoint(Path(words.teacher)))
 
 
@@ -136,17 +143,6 @@ def _check_teacher(words: DistillationWords, dataset: Dataset) -> None:
                 f"The teacher {words.teacher} was trained with other {word} ({theirs}) than the student ({ours}), so "
                 "its answers would mean something else. Train it on the same data with the same images.normalise."
             )
-
-
-def _call(text: str, module: str, function: str) -> nn.Module:
-    try:
-        build: Callable[[], Any] = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"The teacher {text!r} cannot be found: {error}. Expected module:function.") from error
-    teacher = build()
-    if not isinstance(teacher, nn.Module):
-        raise ConfigError(f"The teacher {text!r} must return a torch module, got {type(teacher).__name__}.")
-    return teacher
 
 
 def _starting_from(init: Path, dataset: Dataset, words: dict[str, Any]) -> SpikingModel:

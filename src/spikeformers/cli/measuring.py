@@ -1,0 +1,153 @@
+"""What every measuring command needs: models side by side, each with the images it is looked at with, and progress."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+from torch import Tensor, nn
+
+from spikeformers.cli.devices import usable_device
+from spikeformers.cli.output import error_console
+from spikeformers.cli.trained import Trained, open_trained
+from spikeformers.data import Batches, Dataset, Normalised, Pictures, Source, Subset, evenly_spaced, load_dataset
+from spikeformers.errors import ConfigError, InputError
+from spikeformers.measure import Progress
+from spikeformers.models import build_module
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model to be measured and what it is measured on.
+
+    Args:
+        label: what it is called in tables; no two of a command have the same.
+        name: of the model in the catalogue, or its class.
+        model: in eval mode, on the device to compute on.
+        trained: what its checkpoint says; None of a plain torch module.
+        data: the data set whose test part is looked at.
+        source: the pictures of it that are looked at, uint8.
+        mean, std: normalisation, per channel.
+    """
+
+    label: str
+    name: str
+    model: nn.Module
+    trained: Trained | None
+    data: Dataset
+    source: Source
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def samples(self) -> int:
+        """How many pictures are looked at."""
+        return len(self.source)
+
+    @property
+    def on(self) -> str:
+        """What it is measured on, in words."""
+        part = f"{self.samples:,}" if self.samples < len(self.data.test) else f"all {self.samples:,}"
+        return f"{part} test images of {self.data.name}"
+
+    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Normalised inputs, float32 [B, C, H, W], and their labels [B]."""
+        return self._read(Batches(source=self.source, batch_size=batch_size, prepare=self._normalised, stand_ins=False))
+
+    def pictures(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pixels, uint8 [B, C, H, W], and their labels [B]."""
+        return self._read(Batches(source=self.source, batch_size=batch_size, prepare=_pixels, stand_ins=False))
+
+    @property
+    def _normalised(self) -> Normalised:
+        return Normalised(self.mean, self.std)
+
+    def _read(self, made: Batches) -> Iterator[tuple[Tensor, Tensor]]:
+        with closing(made.epoch()) as epoch:
+            for batch in epoch:
+                if len(batch):
+                    yield batch.x, batch.targets
+
+
+def open_subjects(
+    models: Sequence[str],
+    *,
+    dataset: str | None = None,
+    data_dir: Path | None = None,
+    limit: int | None = None,
+    device: str = "cpu",
+) -> list[Subject]:
+    """Open models to be measured on test images, `limit` evenly spaced ones where there are more.
+
+    Args:
+        models: run directories, checkpoints, or `module:function` that returns a plain torch module.
+        dataset: what to measure on; None is what each was trained on.
+
+    Raises:
+        InputError: no model, the same one twice, or a limit below 1.
+        ConfigError, CheckpointError, DataError: a model or data set cannot be opened.
+    """
+    if not models:
+        raise InputError("No model was named. Name a run directory or a checkpoint file.")
+    twice = [word for word, times in Counter(models).items() if times > 1]
+    if twice:
+        raise InputError(f"{twice[0]} was named twice. Name each model once.")
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit is {limit}; it must be 1 or more.")
+    where = usable_device(device)
+    subjects = [_open(word, dataset, data_dir, limit, where) for word in models]
+    return [replace(subject, label=label) for subject, label in zip(subjects, _labels(models), strict=True)]
+
+
+def _open(word: str, dataset: str | None, data_dir: Path | None, limit: int | None, device: torch.device) -> Subject:
+    trained = None if _is_function(word) else open_trained(Path(word), dataset)
+    if trained is None:
+        if dataset is None:
+            raise ConfigError(f"{word} does not say what it was trained on. Name a data set with --dataset.")
+        model, data = build_module(word), load_dataset(dataset, data_dir)
+    else:
+        model, data = trained.model, trained.open(data_dir)
+    return Subject(
+        label=word,
+        name=type(model).__name__ if trained is None else trained.name,
+        model=model.eval().to(device),
+        trained=trained,
+        data=data,
+        source=data.test if limit is None else Subset(data.test, evenly_spaced(len(data.test), limit)),
+        mean=data.mean,
+        std=data.std,
+    )
+
+
+def _is_function(word: str) -> bool:
+    return ":" in word and not Path(word).exists()
+
+
+def _labels(words: Sequence[str]) -> list[str]:
+    """The last parts of the paths, where they tell the models apart."""
+    short = [word if _is_function(word) else _short(Path(word)) for word in words]
+    return short if len(set(short)) == len(short) else list(words)
+
+
+def _short(path: Path) -> str:
+    return path.absolute().name if path.is_dir() else f"{path.absolute().parent.name}/{path.stem}"
+
+
+def _pixels(pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+    return pictures.images, pictures.labels
+
+
+@contextmanager
+def counting(label: str, total: int) -> Iterator[Progress]:
+    """Yield a function that shows on stderr how many of `total` samples are done; without a terminal nothing."""
+    console = error_console()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(label, total=total)
+        yield lambda done: bars.update(task, completed=done)

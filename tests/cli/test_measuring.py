@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from spikeformers.cli.measuring import open_subjects
+from spikeformers.data import load_dataset, normalise, read_all
+from spikeformers.errors import ConfigError, InputError
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load_dataset("digits")
+
+
+def test_a_run_is_opened_with_its_test_images(trained: Path, digits) -> None:
+    (subject,) = open_subjects([str(trained)], limit=50)
+    assert not subject.model.training
+    assert subject.on == "50 test images of digits"
+    x = torch.cat([x for x, _ in subject.batches(7)])
+    pixels = torch.cat([x for x, _ in subject.pictures(32)])
+    labels = torch.cat([y for _, y in subject.pictures(32)])
+    chosen = torch.arange(50) * len(digits.test) // 50  # spread over the whole part, whatever its order
+    assert torch.equal(pixels, read_all(digits.test).images[chosen])
+    assert torch.equal(labels, digits.test.labels[chosen])
+    assert torch.equal(x, normalise(pixels, digits.mean, digits.std))
+
+
+def test_without_a_limit_all_are_looked_at(trained: Path, digits) -> None:
+    (subject,) = open_subjects([str(trained)])
+    assert subject.samples == len(digits.test) and subject.on.startswith("all 360 ")
+
+
+def test_labels_tell_models_apart(trained: Path) -> None:
+    file = trained / "last.safetensors"
+    subjects = open_subjects([str(trained), str(file)], limit=1)
+    assert [subject.label for subject in subjects] == [trained.name, f"{trained.name}/last"]
+
+
+def test_a_plain_torch_module_stands_beside_them(trained: Path) -> None:
+    subjects = open_subjects([str(trained), "torch.nn:Flatten"], dataset="digits", limit=3)
+    assert subjects[1].label == "torch.nn:Flatten" and subjects[1].name == "Flatten"
+    x, _ = next(subjects[1].batches(2))
+    assert x.shape == (2, 1, 8, 8)
+
+
+def test_a_plain_torch_module_needs_a_data_set() -> None:
+    with pytest.raises(ConfigError, match="--dataset"):
+        open_subjects(["torch.nn:Flatten"])
+
+
+@pytest.mark.parametrize(("models", "limit", "message"), [((), None, "No model"), (("a", "a"), None, "twice")])
+def test_what_cannot_be_is_refused(models, limit, message) -> None:
+    with pytest.raises(InputError, match=message):
+        open_subjects(models, limit=limit)
+
+
+def test_a_limit_is_at_least_one(trained: Path) -> None:
+    with pytest.raises(InputError, match="--limit is 0"):
+        open_subjects([str(trained)], limit=0)
