@@ -269,3 +269,31 @@ def test_what_is_no_neuron_class_is_not_registered(wrong: Any) -> None:
         register_neuron("mine", wrong)
     with pytest.raises(UnknownNameError):
         neuron("mine")
+
+
+@pytest.mark.parametrize("word", [word for word in NEURONS if word not in ("relu", "gelu")])
+def test_potentials_are_held_against_the_threshold(word: str) -> None:
+    module, x = neuron(word, v_threshold=0.75).double(), current()
+    with torch.no_grad():
+        h, out = module.potentials(x), module(x)
+    assert h is not None
+    assert h.shape == x.shape
+    assert module.v_threshold == (1 if word == "sfa" else 0.75)
+    if word == "pliaf":
+        fired, expected = module.reset_spikes(x), (h >= 0.75).double()
+        assert torch.equal(out, h.relu())
+    elif word in ("sfa", "integer"):
+        fired, expected = (out / module.values.scale).round(), (h / module.v_threshold).clamp(0, 4).round()
+    else:
+        fired, expected = out, (h >= 0.75).double()
+        expected -= (h <= -0.75).double() * (word == "ternary")
+    assert fired is not None
+    assert 0 < fired.count_nonzero() < fired.numel()
+    assert torch.equal(fired, expected)
+
+
+@pytest.mark.parametrize("word", ["relu", "gelu"])
+def test_a_function_has_neither_potential_nor_threshold(word: str) -> None:
+    module = neuron(word, v_threshold=0.75)
+    assert module.potentials(current()) is None
+    assert module.v_threshold is None

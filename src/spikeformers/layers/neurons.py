@@ -20,18 +20,20 @@ from spikeformers.errors import ConfigError, UnknownNameError, suggest
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
-from spikeformers.ops import Dynamics, Surrogate, lif
+from spikeformers.ops import Dynamics, Surrogate, lif, potentials
 
 
 class Neuron(nn.Module, ABC):
     """What every spiking neuron offers.
 
     `values` declares what it emits, `remembers` whether it has a membrane potential to keep. A subclass that cannot be
-    run one time step at a time raises NotStreamable when it is given a memory.
+    run one time step at a time raises NotStreamable when it is given a memory. `v_threshold` is what `potentials` are
+    held against, of an integer neuron the unit it counts them in; None where there is no threshold.
     """
 
     values: Values = BINARY
     remembers: bool = True
+    v_threshold: float | None = None
 
     @abstractmethod
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
@@ -39,6 +41,10 @@ class Neuron(nn.Module, ABC):
 
     def reset_spikes(self, x: Tensor) -> Tensor | None:
         """The spikes that only reset an analog neuron, [T, ...]; None where the output is the spikes."""
+        return None
+
+    def potentials(self, x: Tensor) -> Tensor | None:
+        """Membrane potentials right before firing, [T, ...], of a run from rest; None where there is no threshold."""
         return None
 
     def element_spec(self) -> ElementSpec:
@@ -52,6 +58,7 @@ class LIF(Neuron):
     def __init__(self, **words: Any) -> None:
         super().__init__()
         self.dynamics = Dynamics(**words)
+        self.v_threshold = self.dynamics.v_threshold
 
     @property
     def inverse_tau(self) -> Tensor | None:
@@ -65,6 +72,10 @@ class LIF(Neuron):
         if memory is not None:
             memory.keep(self, after)
         return out
+
+    def potentials(self, x: Tensor) -> Tensor:
+        """Input current [T, ...] -> membrane potentials H right before firing, from rest, [T, ...]."""
+        return potentials(x, None, self.dynamics, inverse_tau=self.inverse_tau)
 
     def extra_repr(self) -> str:
         """The words that differ between layers."""
@@ -144,12 +155,17 @@ class SpikeFiringApproximation(Neuron):
         super().__init__()
         self.norm = float(levels if norm is None else norm)
         self.dynamics = Dynamics(tau=math.inf, v_reset=None, fire="integer", levels=levels)
+        self.v_threshold = self.dynamics.v_threshold
         self.values = integers(levels, scale=1 / self.norm)
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, ...] -> [T, ...]."""
         counts, _ = lif(x.unsqueeze(0), None, self.dynamics)
         return counts.squeeze(0) / self.norm
+
+    def potentials(self, x: Tensor) -> Tensor:
+        """The current itself [T, ...]: nothing is left from the step before."""
+        return potentials(x.unsqueeze(0), None, self.dynamics).squeeze(0)
 
     def extra_repr(self) -> str:
         """Its two words."""

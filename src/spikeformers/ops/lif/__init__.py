@@ -5,6 +5,6 @@
 """
 
 from spikeformers.ops.lif.dynamics import Dynamics
-from spikeformers.ops.lif.face import lif
+from spikeformers.ops.lif.face import lif, potentials
 
-__all__ = ["Dynamics", "lif"]
+__all__ = ["Dynamics", "lif", "potentials"]

@@ -37,6 +37,35 @@ def lif(
         InputError: x has no time step, is not floating point, v does not fit it, or inverse_tau is not a scalar.
     """
     dynamics = _SPIKFORMER if dynamics is None else dynamics
+    _check(x, v, inverse_tau)
+    if torch.compiler.is_exporting():
+        # An exported program must run where this package is not installed: plain operations only.
+        return lif_reference(x, v, dynamics, inverse_tau)
+    choose("lif")  # one implementation so far: this only refuses to run another than the one asked for
+    tensors = (x, v, inverse_tau)
+    keep_h = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+    out, last, _ = lif_operator(x, v, inverse_tau, keep_h, *words_of(dynamics))
+    return out, last
+
+
+def potentials(
+    x: Tensor, v: Tensor | None = None, dynamics: Dynamics | None = None, *, inverse_tau: Tensor | None = None
+) -> Tensor:
+    """Membrane potentials H right before firing, [T, ...]: what the threshold is held against. No gradient.
+
+    Args: as `lif`, for whose outputs they decide.
+
+    Raises:
+        InputError: as `lif`.
+    """
+    _check(x, v, inverse_tau)
+    choose("lif")
+    with torch.no_grad():
+        _, _, h = lif_operator(x, v, inverse_tau, True, *words_of(_SPIKFORMER if dynamics is None else dynamics))
+    return torch.stack(h)
+
+
+def _check(x: Tensor, v: Tensor | None, inverse_tau: Tensor | None) -> None:
     if x.dim() == 0 or x.shape[0] == 0 or not x.is_floating_point():
         raise InputError(
             f"a neuron takes a floating point current [T, ...] with T >= 1, got {x.dtype} {list(x.shape)}."
@@ -51,11 +80,3 @@ def lif(
             f"inverse_tau must be one floating point number, a tensor [], got {inverse_tau.dtype} "
             f"{list(inverse_tau.shape)}."
         )
-    if torch.compiler.is_exporting():
-        # An exported program must run where this package is not installed: plain operations only.
-        return lif_reference(x, v, dynamics, inverse_tau)
-    choose("lif")  # one implementation so far: this only refuses to run another than the one asked for
-    tensors = (x, v, inverse_tau)
-    keep_h = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    out, last, _ = lif_operator(x, v, inverse_tau, keep_h, *words_of(dynamics))
-    return out, last
