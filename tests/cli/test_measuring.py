@@ -28,7 +28,8 @@ def test_a_run_is_opened_with_its_test_images(trained: Path, digits) -> None:
 
 def test_without_a_limit_all_are_looked_at(trained: Path, digits) -> None:
     (subject,) = open_subjects([str(trained)])
-    assert subject.samples == len(digits.test) and subject.on.startswith("all 360 ")
+    assert subject.samples == len(digits.test)
+    assert subject.on.startswith("all 360 ")
 
 
 def test_labels_tell_models_apart(trained: Path) -> None:
@@ -39,8 +40,9 @@ def test_labels_tell_models_apart(trained: Path) -> None:
 
 def test_a_plain_torch_module_stands_beside_them(trained: Path) -> None:
     subjects = open_subjects([str(trained), "torch.nn:Flatten"], dataset="digits", limit=3)
-    assert subjects[1].label == "torch.nn:Flatten" and subjects[1].name == "Flatten"
-    x, _ = next(subjects[1].batches(2))
+    assert subjects[1].label == "torch.nn:Flatten"
+    assert subjects[1].name == "Flatten"
+    x, _ = next(iter(subjects[1].batches(2)))
     assert x.shape == (2, 1, 8, 8)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,17 @@ from torch import Tensor, nn
 from spikeformers.cli.devices import usable_device
 from spikeformers.cli.output import error_console
 from spikeformers.cli.trained import Trained, open_trained
-from spikeformers.data import Batches, Dataset, Normalised, Pictures, Source, Subset, evenly_spaced, load_dataset
+from spikeformers.data import (
+    Batches,
+    Dataset,
+    Normalised,
+    Pictures,
+    Prepare,
+    Source,
+    Subset,
+    evenly_spaced,
+    load_dataset,
+)
 from spikeformers.errors import ConfigError, InputError
 from spikeformers.measure import Progress
 from spikeformers.models import build_module
@@ -56,20 +66,24 @@ class Subject:
         part = f"{self.samples:,}" if self.samples < len(self.data.test) else f"all {self.samples:,}"
         return f"{part} test images of {self.data.name}"
 
-    def batches(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Normalised inputs, float32 [B, C, H, W], and their labels [B]."""
-        return self._read(Batches(source=self.source, batch_size=batch_size, prepare=self._normalised, stand_ins=False))
+    def batches(self, batch_size: int) -> Iterable[tuple[Tensor, Tensor]]:
+        """Normalised inputs, float32 [B, C, H, W], and their labels [B]; each `for` reads them anew."""
+        return self._read(batch_size, Normalised(self.mean, self.std))
 
-    def pictures(self, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """Pixels, uint8 [B, C, H, W], and their labels [B]."""
-        return self._read(Batches(source=self.source, batch_size=batch_size, prepare=_pixels, stand_ins=False))
+    def pictures(self, batch_size: int) -> Iterable[tuple[Tensor, Tensor]]:
+        """Pixels, uint8 [B, C, H, W], and their labels [B]; each `for` reads them anew."""
+        return self._read(batch_size, _pixels)
 
-    @property
-    def _normalised(self) -> Normalised:
-        return Normalised(self.mean, self.std)
+    def _read(self, batch_size: int, prepare: Prepare) -> Iterable[tuple[Tensor, Tensor]]:
+        return _Read(Batches(source=self.source, batch_size=batch_size, prepare=prepare, stand_ins=False))
 
-    def _read(self, made: Batches) -> Iterator[tuple[Tensor, Tensor]]:
-        with closing(made.epoch()) as epoch:
+
+@dataclass(frozen=True)
+class _Read:
+    batches: Batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        with closing(self.batches.epoch()) as epoch:
             for batch in epoch:
                 if len(batch):
                     yield batch.x, batch.targets

@@ -10,8 +10,11 @@ from spikeformers.measure.count import count
 from spikeformers.measure.counts import Count, Counts, Seen, Spread
 from spikeformers.measure.energy import Energy, EnergyRow, energy
 from spikeformers.measure.firing import Firing, firing
+from spikeformers.measure.profile import CONVENTIONS, Form, Profile, forms, profile
+from spikeformers.measure.size import Size, size
 
 __all__ = [
+    "CONVENTIONS",
     "AcceleratorReport",
     "AcceleratorRow",
     "Activity",
@@ -20,8 +23,11 @@ __all__ = [
     "Energy",
     "EnergyRow",
     "Firing",
+    "Form",
+    "Profile",
     "Progress",
     "Seen",
+    "Size",
     "Spread",
     "Summary",
     "Workload",
@@ -30,10 +36,13 @@ __all__ = [
     "count",
     "energy",
     "firing",
+    "forms",
     "list_accelerators",
     "list_conventions",
+    "profile",
     "read_accelerator",
     "read_convention",
+    "size",
     "summary",
     "workloads",
 ]

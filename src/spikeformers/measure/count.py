@@ -13,7 +13,7 @@ from spikeformers.layers import OpSpec
 from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.measure.batches import Progress, batches
 from spikeformers.measure.counts import OPERATIONS, Batch, Count, Counts
-from spikeformers.measure.describe import Spec, describe, is_plain
+from spikeformers.measure.describe import Spec, describe, is_plain, weight_of
 from spikeformers.measure.merge import merged
 from spikeformers.measure.observe import undisturbed
 from spikeformers.measure.tally import look, tally_elements, tally_pairs, tally_weighted, time_steps, weights_met
@@ -80,7 +80,7 @@ class _Counter:
             spec = describe(module)
             if spec is not None:
                 self._specs[module] = spec
-                self._weights[module] = _weight(module, spec)
+                self._weights[module] = weight_of(module, spec)
                 handles.append(module.register_forward_hook(self._seeing(name), with_kwargs=True))
             elif any(True for _ in module.parameters(recurse=False)):
                 handles.append(module.register_forward_pre_hook(self._missing(name)))
@@ -156,6 +156,7 @@ class _Counter:
             inputs=sum(operand.numel() for operand in operands),
             outputs=output.numel(),
             membranes=output.numel() // steps if spec.remembers else 0,
+            silent=output.numel() - int(output.count_nonzero()) if spec.kind == "neuron" else 0,
         )
 
     def _operation(self, name: str, call: int, module: nn.Module, operands: list[Tensor], output: Tensor) -> Count:
@@ -202,9 +203,3 @@ class _Counter:
 
     def _is_input(self, x: Tensor) -> bool:
         return any(source.shape == x.shape and torch.equal(source, x) for source in self._sources)
-
-
-def _weight(module: nn.Module, spec: Spec) -> Tensor | None:
-    """The weights of a module: of its own parameters the one of the shape that it describes."""
-    wanted = spec.weight_shape if isinstance(spec, OpSpec) else None
-    return next((p for p in module.parameters(recurse=False) if tuple(p.shape) == wanted), None)

@@ -69,6 +69,7 @@ class Count:
         shape: of an operation but a mask, (M, K, N, groups) for one sample and time step: M positions, sums of K terms,
             N outputs in all groups, so that M K N is dense_padded.
         membranes: membrane potentials that are kept and updated, once each time step; 0 of what remembers nothing.
+        silent: zeros among the results of a neuron; 0 of all other kinds, where they are not counted.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Count:
     first: bool = False
     shape: tuple[int, int, int, int] | None = None
     membranes: int = 0
+    silent: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -153,6 +155,15 @@ class Counts:
         """Sum of a quantity of `Count` over the rows of these kinds, of all samples; a missing one counts as 0."""
         wanted = tuple(kinds)
         return sum(getattr(row, quantity) or 0 for row in self.rows if row.kind in wanted)
+
+    @property
+    def activation_sparsity(self) -> float | None:
+        """Part of the outputs of all neurons (and functions of each element) that is zero; None without neurons.
+
+        NeuroBench's metric of that name, where it is told which modules are activations, on batches of one size.
+        """
+        outputs = self.total("outputs", ["neuron"])
+        return self.total("silent", ["neuron"]) / outputs if outputs else None
 
     def spread(self, quantity: Literal["dense", "nonzero"] = "nonzero") -> Spread:
         """Operations per sample."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import singledispatch
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
@@ -32,6 +32,12 @@ def describe(module: nn.Module) -> Spec | None:
 def is_plain(module: nn.Module) -> bool:
     """Whether a module does not speak for itself: it declares no values and knows no time axis."""
     return not isinstance(module, DescribesItself | DescribesElements)
+
+
+def weight_of(module: nn.Module, spec: Spec) -> Tensor | None:
+    """The weights of a module: of its own parameters the one of the shape that it describes."""
+    wanted = spec.weight_shape if isinstance(spec, OpSpec) else None
+    return next((p for p in module.parameters(recurse=False) if tuple(p.shape) == wanted), None)
 
 
 @singledispatch

@@ -20,6 +20,7 @@ _SUMMED = (
     "inputs",
     "outputs",
     "membranes",
+    "silent",
 )
 
 

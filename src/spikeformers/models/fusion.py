@@ -13,6 +13,8 @@ from spikeformers.layers import RepConv
 from spikeformers.layers.folding import affine, chained, last_operation, one_convolution, take_on
 from spikeformers.models.base import SpikingModel
 
+_ONE = "one 3x3 convolution"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fusion:
@@ -29,6 +31,16 @@ class Fusion:
     left: dict[str, str]
     parameters_before: int
     parameters_after: int
+
+    @property
+    def rep_convs(self) -> tuple[str, ...]:
+        """Names of the RepConvs that are one convolution now."""
+        return tuple(name for name, into in self.rows.items() if into == _ONE)
+
+    @property
+    def norms(self) -> tuple[str, ...]:
+        """Names of the norms that are gone."""
+        return tuple(name for name, into in self.rows.items() if into != _ONE)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -108,4 +120,4 @@ def _merge_rep_convs(model: nn.Module, rows: dict[str, str], left: dict[str, str
         for norm, operation in rows.items():
             if operation.startswith(f"{name}."):
                 rows[norm] = name
-        rows[name] = "one 3x3 convolution"
+        rows[name] = _ONE
