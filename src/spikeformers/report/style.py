@@ -12,6 +12,7 @@ import matplotlib
 import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.figure import Figure, FigureBase
 
 from spikeformers.errors import InputError
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 # Okabe and Ito, "Color Universal Design" (2008); black and yellow left out: one is the text's, one too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 RIGHT, WRONG = COLOURS[0], COLOURS[1]
+INK, PAPER = "#000000", "#FFFFFF"
 QUIET = "#666666"
+GRID = "#DDDDDD"
+# From paper to the first colour by opacity, so that a map of numbers lies as well on dark paper as on white.
+DENSITY = LinearSegmentedColormap.from_list("density", [to_rgba(COLOURS[0], 0.0), to_rgba(COLOURS[0], 1.0)])
 
 _RC: dict[RcKeyType, Any] = {
     "font.size": 10,
@@ -35,7 +40,7 @@ _RC: dict[RcKeyType, Any] = {
     "axes.edgecolor": QUIET,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": "#DDDDDD",
+    "grid.color": GRID,
     "grid.linewidth": 0.7,
     "legend.frameon": False,
     "image.interpolation": "nearest",
@@ -44,6 +49,7 @@ _RC: dict[RcKeyType, Any] = {
     "lines.linewidth": 1.8,
     "lines.markersize": 4,
     "svg.fonttype": "none",  # text stays text, also when the picture is read by a program
+    "svg.hashsalt": "spikeformers",  # the same figure is the same file
 }
 
 
@@ -78,8 +84,10 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     kind, known = Path(path).suffix.removeprefix(".").lower() or "png", figure.canvas.get_supported_filetypes()
     if kind not in known:
         raise InputError(f"{path}: a picture cannot be a {kind!r}; name a file that ends in .png, .svg or .pdf.")
+    # A date would make every picture another file.
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with style(), atomic_write(path) as file:
-        figure.savefig(file, format=kind, dpi=150, facecolor="white")
+        figure.savefig(file, format=kind, dpi=150, facecolor=PAPER, metadata=undated)
 
 
 def as_percent(axes: Axes, axis: str) -> None:
