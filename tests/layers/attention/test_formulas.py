@@ -183,3 +183,11 @@ def test_an_ann_twin_has_softmax_attention_whatever_the_word(word: str) -> None:
 def test_an_unknown_attention() -> None:
     with pytest.raises(UnknownNameError, match=r"no attention 'sdsa'\. Did you mean .*'sdsa3'.*Known: ssa, sdsa1"):
         build("sdsa")
+
+
+@pytest.mark.parametrize("word", ["sdsa1", "sdsa2"])
+def test_the_neuron_of_a_mask_has_the_channels_on_axis_2(word: str) -> None:
+    attention, shapes = drawn(word, "sew"), []
+    attention.get_submodule("neuron").register_forward_hook(lambda module, inputs, out: shapes.append(out.shape))
+    attention(stream("sew"))
+    assert shapes == [(T, B, DIM)]

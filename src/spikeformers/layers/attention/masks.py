@@ -38,8 +38,9 @@ class MaskAttention(SelfAttention):
         heads = {name: self.split(self._prepare(name, part)) for name, part in parts.items()}
         counted = [heads[name] for name in self.counted]
         spikes = counted[0] if self.coincidence is None else self._dilated(self.coincidence(*counted))
-        mask = self.neuron(spikes.sum(-1, keepdim=True), memory)  # [T, B, h, d, 1]
-        return self.merge(self._dilated(self.gate(heads[self.gated], mask)), parts[self.gated])
+        # One number for each channel [T, B, C]: what a neuron takes has its channels on axis 2.
+        mask = self.neuron(spikes.sum(-1).flatten(2), memory).unsqueeze(-1)
+        return self.merge(self._dilated(self.gate(heads[self.gated], self.split(mask))), parts[self.gated])
 
     def _prepare(self, name: str, part: Tensor) -> Tensor:
         return part if self.dilate is None or name == "q" else self.dilate(part)
