@@ -1,7 +1,7 @@
-"""NeuroBench as an oracle, where it is installed: its synaptic operations and ours are the same numbers.
+"""NeuroBench as an oracle, where it is installed: its operations, sparsities and sizes and ours are the same numbers.
 
-NeuroBench sums in float32, hence 1e-6. A zero where the other has operations is no small difference but a metric that
-did not run, and fails; its exceptions are not caught.
+It sums operations in float32, hence 1e-6, and rounds a sparsity to 4 places, hence 5e-5. A zero where the other has
+operations is no small difference but a metric that did not run, and fails; its exceptions are not caught.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from spikeformers.measure import count
+from spikeformers.layers import Neuron
+from spikeformers.measure import count, size
 from spikeformers.models import fuse
 from tests.models.tiny import random_input, tiny_model
 
@@ -28,25 +29,43 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def neurobench() -> Any:
-    """NeuroBench's wrapper of a model and its metric, or skip."""
+def neurobench() -> tuple[Any, Any, Any]:
+    """NeuroBench's wrapper of a model, its metrics with data and those without, or skip."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what its dependencies warn of on import is not ours
         why = "NeuroBench is not installed: pip install neurobench"
         models = pytest.importorskip("neurobench.models", reason=why, exc_type=ImportError)
         workload = pytest.importorskip("neurobench.metrics.workload", reason=why, exc_type=ImportError)
-    return models.TorchModel, workload.SynapticOperations
+        static = pytest.importorskip("neurobench.metrics.static", reason=why, exc_type=ImportError)
+    return models.TorchModel, workload, static
 
 
 def theirs(model: nn.Module, batches: list[Tensor]) -> dict[str, float]:
-    wrapper, metric_class = neurobench()
-    wrapped, metric = wrapper(model), metric_class()
+    wrapper, workload, _ = neurobench()
+    wrapped, metric = wrapper(model), workload.SynapticOperations()
     wrapped.register_hooks()
     found: dict[str, float] = {}
     with torch.no_grad():
         for x in batches:
             found = metric(wrapped, wrapped(x), (x, None))
             wrapped.reset_hooks()
+    wrapped.cleanup_hooks()
+    return found
+
+
+def their_sizes(model: nn.Module) -> dict[str, float]:
+    wrapper, _, static = neurobench()
+    wrapped = wrapper(model)
+    return {word: getattr(static, word)()(wrapped) for word in ("ParameterCount", "Footprint", "ConnectionSparsity")}
+
+
+def their_activation_sparsity(model: nn.Module, x: Tensor) -> float:
+    wrapper, workload, _ = neurobench()
+    wrapped, metric = wrapper(model), workload.ActivationSparsity()
+    wrapped.add_activation_module(Neuron)
+    wrapped.register_hooks()
+    with torch.no_grad():
+        found: float = metric(wrapped, wrapped(x), (x, None))
     wrapped.cleanup_hooks()
     return found
 
@@ -75,6 +94,24 @@ def test_synaptic_operations(case: str, fused: bool) -> None:
     # Batches of two sizes: what counts as ACs is decided batch by batch.
     batches = [random_input(model, 3), random_input(model, 1)]
     agree(fuse(model)[0] if fused else model, batches)
+
+
+@pytest.mark.parametrize("case", MODELS)
+def test_sparsities_and_sizes(case: str) -> None:
+    neurobench()
+    name, words = MODELS[case]
+    model = tiny_model(name, **words)
+    with torch.no_grad():
+        for parameter in model.parameters():  # without zero weights there would be nothing to find
+            parameter.mul_(torch.rand_like(parameter) > 0.3)
+    x = random_input(model, 3)
+    found, expected = size(model), their_sizes(model)
+    assert (found.parameters, found.footprint) == (expected["ParameterCount"], expected["Footprint"])
+    assert 0.2 < expected["ConnectionSparsity"] < 0.4
+    assert found.connection_sparsity == pytest.approx(expected["ConnectionSparsity"], abs=5e-5)
+    sparsity = their_activation_sparsity(model, x)
+    assert 0 < sparsity < 1
+    assert count(model, x).activation_sparsity == pytest.approx(sparsity, abs=5e-5)
 
 
 def test_synaptic_operations_of_a_plain_network() -> None:
