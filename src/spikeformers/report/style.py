@@ -46,6 +46,7 @@ _RC: dict[RcKeyType, Any] = {
     "image.interpolation": "nearest",
     "figure.constrained_layout.w_pad": 0.08,
     "figure.constrained_layout.h_pad": 0.08,
+    "text.parse_math": False,  # names of classes and runs are written as they are, dollar signs included
     "lines.linewidth": 1.8,
     "lines.markersize": 4,
     "svg.fonttype": "none",  # text stays text, also when the picture is read by a program

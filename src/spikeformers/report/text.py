@@ -44,6 +44,26 @@ def amount(size: float) -> str:
     return f"{size:,.0f} {units[0]}" if size >= 99.95 else f"{size:.3g} {units[0]}"
 
 
+def joules(millijoules: float | None) -> str:
+    """Write an energy with the unit that suits it: 0.0123 mJ -> 12.3 µJ; what is not known is a dash."""
+    if millijoules is None:
+        return UNKNOWN
+    value, units = millijoules * 1e9, ["pJ", "nJ", "µJ", "mJ", "J"]
+    while value >= 999.5 and len(units) > 1:
+        value /= 1000
+        units.pop(0)
+    return f"{value:,.0f} {units[0]}" if value >= 99.95 else f"{value:.3g} {units[0]}"
+
+
+def short(number: float) -> str:
+    """Write a number with three digits: 1506422 -> 1.51 M."""
+    units = ["", " k", " M", " G", " T"]
+    while abs(number) >= 999.5 and len(units) > 1:
+        number /= 1000
+        units.pop(0)
+    return f"{number:,.0f}{units[0]}" if abs(number) >= 99.95 else f"{number:.3g}{units[0]}"
+
+
 def size(shape: Sequence[int]) -> str:
     """Write a shape: (3, 32, 32) -> 3×32×32."""
     return "×".join(str(length) for length in shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from typing import Union
+from typing import TypeAlias
 
 VOID = ("meta", "br", "hr", "img", "col")
 
@@ -15,7 +15,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Content = Union[str, int, None, Iterable["Content"]]
+Content: TypeAlias = "str | int | None | Iterable[Content]"
 
 
 def text(content: Content) -> Markup:

@@ -1,0 +1,64 @@
+"""What-if questions about accelerators, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, FigureBase
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from spikeformers.report.style import colour, picture
+from spikeformers.report.text import short
+
+if TYPE_CHECKING:
+    from spikeformers.measure import AcceleratorReport
+    from spikeformers.report.page.study import Chip
+
+Answer = Callable[["AcceleratorReport"], float]
+QUESTIONS: dict[str, tuple[str, str, Answer]] = {
+    "pes": ("Processing elements (PEs)", "images per second", lambda report: report.fps),
+    "parallel_steps": ("Time steps computed at once", "images per second", lambda report: report.fps),
+    "skip_lanes": ("Lanes that skip zeros (1: none)", "images per second", lambda report: report.fps),
+    "weight_bits": ("Bits of a weight", "weight bits loaded per image", lambda report: report.total("dram_bits")),
+}
+
+
+def what_if(chips: Sequence[Chip]) -> Figure:
+    """One panel for each parameter, one line for each accelerator; the published value is a filled mark."""
+
+    def draw(figure: FigureBase) -> None:
+        for axes, word in zip(figure.subplots(2, 2).flat, QUESTIONS, strict=True):
+            for index, chip in enumerate(chips):
+                _line(axes, chip, word, index)
+            _ticks(axes, sorted({float(value) for chip in chips for value, _ in chip.asked(word)}))
+            title, unit, _ = QUESTIONS[word]
+            axes.set(title=title, ylabel=unit)
+            axes.set_ylim(0, 1.1 * axes.dataLim.y1 if axes.has_data() else 1)
+            axes.yaxis.set_major_formatter(lambda value, _: short(value))
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower left", ncols=len(chips))
+
+    return picture(10.2, 6.2, draw)
+
+
+def _line(axes: Axes, chip: Chip, word: str, index: int) -> None:
+    asked = chip.asked(word)
+    if not asked:
+        return
+    answer = QUESTIONS[word][2]
+    values = [float(value) for value, _ in asked]
+    heights = [answer(report) for _, report in asked]
+    ink = colour(index)
+    axes.plot(values, heights, color=ink, marker="o", markerfacecolor="none", label=chip.report.accelerator)
+    own = float(chip.report.parameters[word].value)
+    axes.plot([own], [answer(chip.report)], color=ink, marker="o", markersize=7, linestyle="none")
+
+
+def _ticks(axes: Axes, values: Sequence[float]) -> None:
+    """On a scale of doublings, name the values that were asked."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_locator(FixedLocator(values))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")

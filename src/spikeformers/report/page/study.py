@@ -1,0 +1,108 @@
+"""Everything the page says about one model: plain results, gathered by the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spikeformers.catalog import Record
+    from spikeformers.measure import AcceleratorReport, Profile
+    from spikeformers.report.results import Tile
+    from spikeformers.train import Evaluation
+
+Number = int | float | bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How a checkpoint came to be, from its own words.
+
+    Args:
+        recipe: name of it.
+        epoch, epochs: after which of how many it was saved.
+        seed: of the run.
+        eval_part: "test" or "validation": where epochs were judged.
+        versions: of the programs that trained it.
+    """
+
+    recipe: str
+    epoch: int
+    epochs: int
+    seed: int
+    eval_part: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """Parameters of one part of a model."""
+
+    name: str
+    parameters: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chip:
+    """A model on an accelerator, as published and with one parameter changed at a time.
+
+    Args:
+        report: as published.
+        questions: from the word of a parameter to its values, in rising order, and the report with each.
+    """
+
+    report: AcceleratorReport
+    questions: Mapping[str, tuple[tuple[Number, AcceleratorReport], ...]]
+
+    def asked(self, word: str) -> tuple[tuple[Number, AcceleratorReport], ...]:
+        """The values of one parameter; none where it was not asked."""
+        return self.questions.get(word, ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One model: what it is, what was measured, and on what.
+
+    Args:
+        label: what it is called beside others; no two of a page have the same.
+        name: in the catalogue, or its class.
+        record: what the catalogue knows about it, None where it knows nothing.
+        checkpoint: file name.
+        training: None where the checkpoint does not say.
+        time_steps: T it was measured with.
+        dataset, classes: what it classifies.
+        on: the images that were looked at, in words; `evaluation` is on the whole test part.
+        evaluation: on all test images.
+        pieces: parameters by part.
+        profile: operations and energy of every form.
+        chips: accelerators, given the deployed form.
+        tiles: examples with their predictions.
+    """
+
+    label: str
+    name: str
+    record: Record | None
+    checkpoint: str
+    training: Training | None
+    time_steps: int
+    dataset: str
+    classes: tuple[str, ...]
+    on: str
+    evaluation: Evaluation
+    pieces: tuple[Piece, ...]
+    profile: Profile
+    chips: tuple[Chip, ...]
+    tiles: tuple[Tile, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; pictures are left out."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """How a page came to be: the command that repeats it, and the programs."""
+
+    command: str
+    versions: Mapping[str, str]
