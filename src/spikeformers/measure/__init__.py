@@ -10,8 +10,10 @@ from spikeformers.measure.count import count
 from spikeformers.measure.counts import Count, Counts, Seen, Spread
 from spikeformers.measure.energy import Energy, EnergyRow, energy
 from spikeformers.measure.firing import Firing, firing
+from spikeformers.measure.histogram import Histogram
 from spikeformers.measure.profile import CONVENTIONS, Form, Profile, forms, profile
 from spikeformers.measure.size import Size, size
+from spikeformers.measure.statistics import FiringStatistics, LayerFiring, statistics
 
 __all__ = [
     "CONVENTIONS",
@@ -23,7 +25,10 @@ __all__ = [
     "Energy",
     "EnergyRow",
     "Firing",
+    "FiringStatistics",
     "Form",
+    "Histogram",
+    "LayerFiring",
     "Profile",
     "Progress",
     "Seen",
@@ -43,6 +48,7 @@ __all__ = [
     "read_accelerator",
     "read_convention",
     "size",
+    "statistics",
     "summary",
     "workloads",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from spikeformers.layers import Neuron, Values
-from spikeformers.measure.observe import observe, spike_counts
+from spikeformers.measure.observe import fired, most, observe
 from spikeformers.models import SpikingModel
 
 
@@ -95,9 +95,8 @@ def summary(layers: Sequence[Activity]) -> Summary:
 
 def _counts(output: Tensor, values: Values) -> Tensor:
     """Spikes, dead channels and saturated channels of one output [T, B, C, ...], int64 [3]."""
-    spikes = output.ne(0) if values.kind == "real" else spike_counts(output, values)
+    spikes, limit = fired(output, values), most(values)
     others = [axis for axis in range(output.dim()) if axis != 2]
     highest, lowest = spikes.amax(others), spikes.amin(others)  # [C]
-    limit = None if values.kind == "real" else values.highest
     full = torch.zeros_like(lowest, dtype=torch.bool) if limit is None else lowest.eq(limit)
     return torch.stack([spikes.sum(dtype=torch.int64), (highest == 0).sum(), full.sum()])

@@ -58,3 +58,13 @@ def spike_counts(output: Tensor, values: Values) -> Tensor:
     """
     whole = output if values.scale == 1 else (output / values.scale).round()
     return whole.abs() if values.signed else whole
+
+
+def fired(output: Tensor, values: Values) -> Tensor:
+    """The spikes behind each output, as `spike_counts`; of an analog neuron one for each output other than zero."""
+    return output.ne(0) if values.kind == "real" else spike_counts(output, values)
+
+
+def most(values: Values) -> int | None:
+    """The spikes of a neuron that fires all it can at one time step; None where there is no limit."""
+    return None if values.kind == "real" else values.highest
