@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -205,17 +204,40 @@ def test_the_offset_in_the_table_of_spikformer() -> None:
 # Conventions of one's own.
 
 
-def changed(tmp_path: Path, change: Callable[[str], str]) -> Path:
+def changed(tmp_path: Path, old: str, new: str) -> Path:
+    """The first convention with such a text, changed."""
+    text = next(text for word in ("memory", "exact") if old in (text := (FOLDER / f"{word}.toml").read_text()))
     path = tmp_path / "own.toml"
-    path.write_text(change((FOLDER / "memory.toml").read_text()))
+    path.write_text(text.replace(old, new, 1))
     return path
 
 
 def test_a_file_of_ones_own(tmp_path: Path) -> None:
     counts = count(Fed(Linear(2, 3, inputs=BINARY), torch.ones(1, 1, 2, 1)), torch.zeros(1, 1))
-    own = changed(tmp_path, lambda text: text.replace("picojoules = 0.9", "picojoules = 0.03"))
-    assert energy(counts, own).compute == pytest.approx(energy(counts, "memory").compute / 30)
+    own = changed(tmp_path, "picojoules = 0.9", "picojoules = 0.03")
+    assert energy(counts, own).compute == pytest.approx(energy(counts, "exact").compute / 30)
     assert energy(counts, str(own)).convention == str(own)
+
+
+def test_a_convention_extends_another(tmp_path: Path) -> None:
+    counts = count(Fed(Linear(2, 3, inputs=BINARY), torch.ones(1, 1, 2, 1)), torch.zeros(1, 1))
+    own = tmp_path / "cheaper.toml"
+    constant = '[constants.ac]\npicojoules = 0.09\nmeaning = "a small addition"\nsource = "us"\n'
+    own.write_text(f'title = "Cheaper"\nextends = "memory"\nscope = ["For us."]\n\n{constant}')
+    found, base = energy(counts, own), energy(counts, "memory")
+    assert found.title == "Cheaper"
+    assert found.compute == pytest.approx(base.compute / 10)
+    assert found.memory == base.memory > 0
+    assert "For us." in found.assumptions
+    assert set(base.assumptions) - set(found.assumptions) == {line for line in base.assumptions if line[:3] == "ac:"}
+
+
+def test_only_what_comes_with_the_package_is_extended(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    for word in ("exat", str(own)):
+        own.write_text(f'title = "Mine"\nextends = "{word}"\n')
+        with pytest.raises(ConfigError, match="Known: exact, memory, neurobench, paper"):
+            energy(Counts(rows=(), samples=1), own)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +255,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     ],
 )
 def test_files_that_say_something_else(tmp_path: Path, old: str, new: str, message: str) -> None:
-    own = changed(tmp_path, lambda text: text.replace(old, new, 1))
+    own = changed(tmp_path, old, new)
     with pytest.raises(ConfigError) as error:
         energy(Counts(rows=(), samples=1), own)
     assert message in str(error.value)

@@ -12,7 +12,20 @@ from spikeformers.version import __version__
 
 # In the order a newcomer meets them. Each is a file in `commands/` with a function `run`,
 # or with functions of its own by name in `COMMANDS`.
-COMMANDS = ("demo", "list", "info", "recipes", "train", "runs", "eval", "predict", "inspect", "convert", "doctor")
+COMMANDS = (
+    "demo",
+    "list",
+    "info",
+    "recipes",
+    "train",
+    "runs",
+    "eval",
+    "predict",
+    "profile",
+    "inspect",
+    "convert",
+    "doctor",
+)
 HELP = ("-h", "--help")
 
 

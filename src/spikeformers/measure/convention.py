@@ -138,9 +138,10 @@ class Convention:
     @property
     def assumptions(self) -> tuple[str, ...]:
         """What every figure rests on: scope, constants with their sources, and widths."""
+        memory = () if self.traffic else ("Memory is not counted.",)
         prices = (f"{word}: {c.picojoules:g} pJ, {c.meaning} ({c.source})" for word, c in self.constants.items())
-        widths = [f"{f.name}: {getattr(self.traffic, f.name)}" for f in fields(Traffic)] if self.traffic else []
-        return (*self.scope, *prices, *widths)
+        widths = [f"{f.name} = {getattr(self.traffic, f.name)}" for f in fields(Traffic)] if self.traffic else []
+        return (*self.scope, *memory, *prices, *([", ".join(widths)] if widths else []))
 
 
 def list_conventions() -> list[str]:
@@ -158,7 +159,23 @@ def read_convention(convention: str | os.PathLike[str]) -> Convention:
         UnknownNameError: no convention of that word.
         ConfigError: the file cannot be read, or holds something else than it should.
     """
-    return _convention(*read_named("energy convention", FOLDER, convention))
+    return _convention(*_extended(*read_named("energy convention", FOLDER, convention)))
+
+
+def _extended(name: str, table: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """With what it `extends` in it, one that comes with the package: its scope, constants and charges come first."""
+    if "extends" not in table:
+        return name, table
+    checked(table, name, required={"extends": str, "title": str}, optional=_OPTIONAL)
+    base = _extended(*read_named("energy convention", FOLDER, _known((table["extends"],), words_in(FOLDER), name)[0]))[
+        1
+    ]
+    own = {word: value for word, value in table.items() if word != "extends"}
+    joined: dict[str, Any] = {word: [*base[word], *own.get(word, [])] for word in ("scope", "charge")}
+    return name, {**base, **own, **joined, "constants": {**base["constants"], **own.get("constants", {})}}
+
+
+_OPTIONAL = {"scope": list, "constants": dict, "charge": list, "memory": dict}
 
 
 def _convention(name: str, table: dict[str, Any]) -> Convention:

@@ -52,7 +52,7 @@ def joules(millijoules: float | None) -> str:
     while value >= 999.5 and len(units) > 1:
         value /= 1000
         units.pop(0)
-    return f"{value:,.0f} {units[0]}" if value >= 99.95 else f"{value:.3g} {units[0]}"
+    return f"{value:,.0f} {units[0]}" if value >= 99.95 else f"{value:#.3g} {units[0]}"
 
 
 def short(number: float) -> str:

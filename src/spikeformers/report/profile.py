@@ -1,0 +1,172 @@
+"""Operations and energy as terminal tables, models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from spikeformers.report.layout import bullets, heading, new_table, pairs
+from spikeformers.report.text import UNKNOWN, amount, bar, count, joules, percent
+
+if TYPE_CHECKING:
+    from spikeformers.measure import Count, Counts, Energy, Form, Profile, Seen
+
+SHORT = 5  # layers named where not all are
+
+
+def overview(profile: Profile, label: str, on: str) -> RenderableType:
+    """What a model is, how sparse it is, and its operations by kind."""
+    form = profile.given
+    spread = form.counts.spread()
+    deviation = "" if spread.deviation is None else f" ± {count(spread.deviation)} between batches"
+    facts = [
+        ("model", profile.name),
+        ("measured on", on),
+        ("parameters", f"{count(form.size.parameters)} ({amount(form.size.footprint)} with buffers)"),
+        ("activations", f"{percent(form.counts.activation_sparsity)} zeros among the outputs of all neurons"),
+        ("connections", f"{percent(form.size.connection_sparsity)} zeros among the weights"),
+        ("operations", f"{count(spread.mean)}{deviation}, per image, with no zero among their operands"),
+    ]
+    not_counted = [("not counted", ", ".join(form.counts.uncounted))] if form.counts.uncounted else []
+    return Group(heading(f"Profile: {label}"), pairs([*facts, *not_counted]), _kinds(form))
+
+
+def _kinds(form: Form) -> RenderableType:
+    """Operations by kind, per image."""
+    counts = form.counts
+    table = new_table("kind", ">calls", ">dense", ">with padding", ">non-zero", ">events")
+    for kind in dict.fromkeys(row.kind for row in counts.rows):
+        rows = [row for row in counts.rows if row.kind == kind]
+        events = [row.events for row in rows if row.events is not None]
+        figures = (counts.total(word, [kind]) / counts.samples for word in ("dense", "dense_padded", "nonzero"))
+        whole = count(sum(events) / counts.samples) if events else UNKNOWN
+        table.add_row(kind, count(len(rows)), *map(count, figures), whole)
+    return Group(heading(f"Operations per image, {form.label}"), table, Text(_KINDS, "dim"))
+
+
+_KINDS = (
+    "dense: if nothing were zero; with padding: by the usual formula; non-zero: no operand is zero; events: an "
+    "integer n counts n (real operands have none)"
+)
+
+
+def energies(profiles: Mapping[str, Profile], on: str, conventions: Sequence[str] | None = None) -> RenderableType:
+    """Energy per image of every model, form and convention, and what the figures rest on.
+
+    Args:
+        profiles: from a label to what was measured.
+        on: what they were measured on.
+        conventions: words; None shows all that were asked for.
+    """
+    table = new_table("model", "form", "convention", ">ACs", ">MACs", ">compute", ">memory", ">energy")
+    for label, form, energy in _priced(profiles, conventions):
+        table.add_row(
+            Text(label, "cyan"),
+            form.label,
+            energy.convention,
+            count(energy.acs),
+            count(energy.macs),
+            joules(energy.compute),
+            joules(energy.memory) if energy.memory else UNKNOWN,
+            Text(joules(energy.millijoules), "bold"),
+        )
+    shown = {energy.convention: energy for _, _, energy in _priced(profiles, conventions)}
+    return Group(heading(f"Energy per image, estimated from operations on {on}"), table, *_assumptions(shown.values()))
+
+
+def _priced(profiles: Mapping[str, Profile], conventions: Sequence[str] | None) -> Iterator[tuple[str, Form, Energy]]:
+    for label, profile in profiles.items():
+        for form in profile.forms:
+            for energy in form.energies:
+                if conventions is None or energy.convention in conventions:
+                    yield label, form, energy
+
+
+def _assumptions(energies: Iterable[Energy]) -> Iterator[RenderableType]:
+    for energy in energies:
+        free = ", ".join(energy.unpriced)
+        lines = [*energy.assumptions, *([f"Run but charged nothing: {free}."] if free else [])]
+        yield from bullets(f"{energy.convention}: {energy.title}", lines)
+
+
+def layers(profile: Profile, label: str, convention: str, most: int | None = SHORT) -> RenderableType:
+    """Operations call by call, the costliest first where only some are shown, in execution order otherwise.
+
+    Args:
+        profile: in its last form, as it would run.
+        label: of the model.
+        convention: that prices them.
+        most: how many; None all.
+    """
+    form = profile.deployed
+    energy = form.energy(convention)
+    pairs_of = list(zip(form.counts.rows, energy.rows, strict=True))
+    if most is not None:
+        pairs_of = sorted(pairs_of, key=lambda pair: -pair[1].picojoules)[:most]
+    whole = sum(row.picojoules for row in energy.rows) or 1.0
+    table = new_table("layer", "kind", "sees", ">dense", ">non-zero", ">energy", ">share", "")
+    for row, price in pairs_of:
+        share = price.picojoules / whole
+        table.add_row(
+            Text(_name(row)),
+            row.kind,
+            seen(row.seen),
+            count(row.dense / form.counts.samples),
+            count(row.nonzero / form.counts.samples),
+            joules(price.picojoules * 1e-9),
+            percent(share, 1),
+            Text(bar(share, 10), "blue"),
+        )
+    which = "Layers" if most is None else f"Costliest {len(pairs_of)} of {len(energy.rows)} layers"
+    return Group(heading(f"{which}: {label}, {form.label}, per image, convention {convention!r}"), table)
+
+
+def _name(row: Count) -> str:
+    return row.name if row.call == 0 else f"{row.name} (call {row.call + 1})"
+
+
+def seen(operands: Sequence[Seen]) -> str:
+    """What the operands of an operation held: kind, largest integer and rate."""
+    return " x ".join(map(_seen, operands))
+
+
+def _seen(operand: Seen) -> str:
+    if operand.kind == "real":
+        return "real"
+    highest = f" to {operand.highest}" if operand.kind == "integer" else ""
+    return f"{operand.kind}{highest}, {percent(operand.rate, 1)}"
+
+
+def profile_rows(profiles: Mapping[str, Profile]) -> Iterator[dict[str, Any]]:
+    """A row for each model, form and call of an operation, per image, for a table of a spreadsheet."""
+    for label, profile in profiles.items():
+        for form in profile.forms:
+            for index, row in enumerate(form.counts.rows):
+                yield {"model": label, "form": form.label, **_counted(row, form.counts), **_prices(form, index)}
+
+
+def _counted(row: Count, counts: Counts) -> dict[str, Any]:
+    each = {word: getattr(row, word) for word in ("dense", "dense_padded", "nonzero", "events")}
+    operands = [(operand.kind, operand.highest, operand.rate) for operand in row.seen]
+    return {
+        "layer": row.name,
+        "call": row.call,
+        "kind": row.kind,
+        "time_steps": row.time_steps,
+        **{word: None if value is None else value / counts.samples for word, value in each.items()},
+        "sees": tuple(kind for kind, _, _ in operands),
+        "highest": tuple(UNKNOWN if highest is None else highest for _, highest, _ in operands),
+        "rate": tuple(rate for _, _, rate in operands),
+    }
+
+
+def _prices(form: Form, index: int) -> dict[str, Any]:
+    prices: dict[str, Any] = {}
+    for energy in form.energies:
+        row = energy.rows[index]
+        prices |= {f"{energy.convention}_{word}": value for word, value in (("acs", row.acs), ("macs", row.macs))}
+        prices[f"{energy.convention}_picojoules"] = row.picojoules
+    return prices
