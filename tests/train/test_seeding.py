@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from spikeformers.train.seeding import random_states, restore_random_states, seeded
+from spikeformers.data.streams import seeded
+from spikeformers.train.seeding import random_states, restore_random_states
 
 
 def test_seeded_repeats_and_leaves_the_global_state_alone() -> None:

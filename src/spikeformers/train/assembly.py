@@ -11,6 +11,7 @@ from torch import nn
 
 from spikeformers import catalog
 from spikeformers.data import Dataset
+from spikeformers.data.streams import seeded
 from spikeformers.errors import ConfigError
 from spikeformers.models import (
     ModelConfig,
@@ -30,7 +31,6 @@ from spikeformers.train.gradients import GradientWatch
 from spikeformers.train.optim import build_optimizer
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.run import find_checkpoint
-from spikeformers.train.seeding import seeded
 from spikeformers.train.state import TrainingState
 from spikeformers.train.words import DistillationWords
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from spikeformers.data import Batch, Batches, Normalised, Source, normalise, refuse_many
+from spikeformers.data.streams import seeded
 from spikeformers.errors import InputError
+from spikeformers.models.mode import eval_mode
 from spikeformers.train.objective import cross_entropy
-from spikeformers.train.seeding import seeded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,18 +105,6 @@ def probabilities(
     with eval_mode(model), seeded(0, "evaluation"):
         logits = [model(normalise(part.to(device), mean, std)) for part in torch.split(images, batch_size)]
     return torch.cat(logits).softmax(1).cpu()
-
-
-@contextmanager
-def eval_mode(model: nn.Module) -> Iterator[None]:
-    """Put the model into eval mode and give every module its own mode back afterwards."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _read(batches: Batches, unreadable: dict[str, None]) -> Iterator[Batch]:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from spikeformers.data import Batch, Source, refuse_many
+from spikeformers.data.streams import seeded
 from spikeformers.train.assembly import goal_of, initial_state, intended_config, with_true_name
 from spikeformers.train.clock import Clock
 from spikeformers.train.directory import RunDirectory
@@ -25,7 +26,6 @@ from spikeformers.train.plan import Plan, fingerprint, schedule_of, updates_per_
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import EpochDone, EpochLog, Event, Note, RunFinished, RunResult, RunStarted, StepDone
 from spikeformers.train.run import load_run
-from spikeformers.train.seeding import seeded
 from spikeformers.train.state import TrainingState
 from spikeformers.train.stopping import Requested, stop_requests
 from spikeformers.train.update import Diverged, Update, update

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from spikeformers.data import Source
+from spikeformers.data.streams import seeded
 from spikeformers.models import adapt
 from spikeformers.train.evaluation import Evaluation, evaluate
-from spikeformers.train.seeding import seeded
 
 
 @dataclass(frozen=True, kw_only=True)

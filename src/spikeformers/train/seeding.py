@@ -1,22 +1,8 @@
-"""The global random numbers of a run: initial weights, dropped paths, spikes drawn by encoders."""
+"""The state of the global random numbers of a run: initial weights, dropped paths, spikes drawn by encoders."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
-
-from spikeformers.data.streams import mixed
-
-
-@contextmanager
-def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Seed torch's global generators, of the CPU and of all CUDA devices, for the block; then restore them."""
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(mixed(seed, purpose))
-        yield
 
 
 def random_states() -> list[torch.Tensor]:

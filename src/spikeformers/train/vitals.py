@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spikeformers.data import Source, evenly_spaced, normalise
+from spikeformers.data.streams import seeded
 from spikeformers.measure import Summary, activity, summary
 from spikeformers.models import SpikingModel
-from spikeformers.train.evaluation import eval_mode
-from spikeformers.train.seeding import seeded
+from spikeformers.models.mode import eval_mode
 
 LOOKED_AT = 64  # images
 
