@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
+from numpy.typing import NDArray
 
 from spikeformers.report.style import DENSITY, INK, PAPER, QUIET, WRONG, picture
 
@@ -36,7 +38,7 @@ def confusion_matrix(confusion: Sequence[Sequence[int]], classes: Sequence[str])
     return picture(5.2, 5.2, draw)
 
 
-def _write(axes: object, counts: np.ndarray, shares: np.ndarray) -> None:
+def _write(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
     for (true, predicted), count in np.ndenumerate(counts):
         if count:
             wrong = true != predicted

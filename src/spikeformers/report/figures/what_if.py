@@ -29,7 +29,8 @@ def what_if(chips: Sequence[Chip]) -> Figure:
     """One panel for each parameter, one line for each accelerator; the published value is a filled mark."""
 
     def draw(figure: FigureBase) -> None:
-        for axes, word in zip(figure.subplots(2, 2).flat, QUESTIONS, strict=True):
+        panels = figure.subplots(2, 2)
+        for axes, word in zip(panels.flat, QUESTIONS, strict=True):
             for index, chip in enumerate(chips):
                 _line(axes, chip, word, index)
             _ticks(axes, sorted({float(value) for chip in chips for value, _ in chip.asked(word)}))
@@ -37,7 +38,7 @@ def what_if(chips: Sequence[Chip]) -> Figure:
             axes.set(title=title, ylabel=unit)
             axes.set_ylim(0, 1.1 * axes.dataLim.y1 if axes.has_data() else 1)
             axes.yaxis.set_major_formatter(lambda value, _: short(value))
-        handles, labels = figure.axes[0].get_legend_handles_labels()
+        handles, labels = panels[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower left", ncols=len(chips))
 
     return picture(10.2, 6.2, draw)

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import TypeAlias
 
-VOID = ("meta", "br", "hr", "img", "col")
+VOID = ("meta", "wbr")
 
 
 class Markup(str):
@@ -15,7 +15,7 @@ class Markup(str):
     __slots__ = ()
 
 
-Content: TypeAlias = "str | int | None | Iterable[Content]"
+Content: TypeAlias = "str | int | Iterable[Content] | None"
 
 
 def text(content: Content) -> Markup:
@@ -29,7 +29,7 @@ def text(content: Content) -> Markup:
     return Markup("".join(text(part) for part in content))
 
 
-def tag(name: str, *content: Content, **attributes: str | bool | int | None) -> Markup:
+def tag(name: str, /, *content: Content, **attributes: str | bool | int | None) -> Markup:
     """An element.
 
     Args:

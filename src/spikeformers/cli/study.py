@@ -1,0 +1,126 @@
+"""Everything the report page says about a model, gathered from the rooms that compute it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from torch import nn
+
+from spikeformers import catalog
+from spikeformers.cli.measuring import Subject, counting
+from spikeformers.errors import ConfigError, InputError, UnknownNameError
+from spikeformers.measure import (
+    AcceleratorReport,
+    Counts,
+    accelerator,
+    forms,
+    list_accelerators,
+    profile,
+    read_accelerator,
+    statistics,
+)
+from spikeformers.models import SpikingModel, read_header
+from spikeformers.report.page.study import Chip, Number, Piece, Study, Training
+from spikeformers.train import evaluate
+from spikeformers.train.feed import enough_workers
+from spikeformers.train.run import read_provenance
+
+
+def study(subject: Subject, *, batch_size: int) -> Study:
+    """Measure a model in every way the page shows.
+
+    Raises:
+        InputError: it is not one of the models here, of which alone spikes and attention are known.
+    """
+    model, data = subject.model, subject.data
+    if not isinstance(model, SpikingModel):
+        raise InputError(
+            f"{subject.label} is a plain torch module; the page shows models of this package. Count its operations "
+            f"with `spikeformers profile {subject.label}`."
+        )
+    evaluation = evaluate(
+        model, data.test, batch_size=batch_size, mean=subject.mean, std=subject.std, workers=enough_workers(data.test)
+    )
+    with counting(f"{subject.label}: operations", subject.samples * sum(1 for _ in forms(model))) as progress:
+        profiled = profile(model, subject.batches(batch_size), progress=progress)
+    with counting(f"{subject.label}: spikes", subject.samples) as progress:
+        fired = statistics(model, subject.batches(batch_size), progress=progress)
+    return Study(
+        label=subject.label,
+        name=subject.name,
+        record=_record(subject.name),
+        checkpoint="" if subject.trained is None else subject.trained.checkpoint.name,
+        training=None if subject.trained is None else _training(subject.trained.checkpoint),
+        time_steps=model.config.time_steps,
+        dataset=data.name,
+        classes=data.classes,
+        on=subject.on,
+        evaluation=evaluation,
+        pieces=tuple(_pieces(model)),
+        profile=profiled,
+        statistics=fired,
+        chips=tuple(_chip(profiled.deployed.counts, word) for word in list_accelerators()),
+        tiles=(),
+    )
+
+
+def _record(name: str) -> catalog.Record | None:
+    try:
+        return catalog.get(name)
+    except UnknownNameError:
+        return None
+
+
+def _training(checkpoint: Path) -> Training | None:
+    if not read_header(checkpoint).provenance:
+        return None
+    about = read_provenance(checkpoint)
+    schedule = about.recipe.get("schedule", {})
+    return Training(
+        recipe=about.recipe.get("name", ""),
+        epoch=about.epoch,
+        epochs=schedule.get("epochs", about.epoch) + schedule.get("cooldown_epochs", 0),
+        seed=about.seed,
+        eval_part=about.eval_part,
+        versions=about.versions,
+    )
+
+
+def _pieces(model: nn.Module) -> Iterator[Piece]:
+    """Parameters of every part, each counted once; of a list of parts, of every one in it."""
+    counted: set[nn.Parameter] = set()
+    for name, part in model.named_children():
+        inner = part.named_children() if isinstance(part, nn.ModuleList | nn.ModuleDict | nn.Sequential) else ()
+        for below, each in [(f"{name}.{word}", child) for word, child in inner] or [(name, part)]:
+            own = set(each.parameters()) - counted
+            counted |= own
+            if own:
+                yield Piece(name=below, parameters=sum(parameter.numel() for parameter in own))
+    rest = set(model.parameters()) - counted
+    if rest:
+        yield Piece(name="(the model itself)", parameters=sum(parameter.numel() for parameter in rest))
+
+
+def _chip(counts: Counts, word: str) -> Chip:
+    pes = read_accelerator(word).count("pes")
+    asked: dict[str, tuple[Number, ...]] = {
+        "pes": tuple(pes * times // 4 for times in (1, 2, 4, 8, 16)),
+        "parallel_steps": (1, 2, 4, 8),
+        "skip_lanes": (1, 2, 4, 8, 16),
+        "weight_bits": (1, 2, 4, 8, 16),
+    }
+    questions = {parameter: tuple(_answers(counts, word, parameter, values)) for parameter, values in asked.items()}
+    return Chip(report=accelerator(counts, word), questions=questions)
+
+
+def _answers(
+    counts: Counts, word: str, parameter: str, values: tuple[Number, ...]
+) -> Iterator[tuple[Number, AcceleratorReport]]:
+    """The report with each value; values that the accelerator cannot have are left out."""
+    also = {"zero_skip": True} if parameter == "skip_lanes" else {}
+    for value in values:
+        try:
+            yield value, accelerator(counts, word, **{parameter: value}, **also)
+        except ConfigError:
+            continue

@@ -1,0 +1,113 @@
+"""Accelerators on the page: what two published chips are predicted to do with this model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spikeformers.report.figures.what_if import QUESTIONS, what_if
+from spikeformers.report.page.html import Content, Markup
+from spikeformers.report.page.parts import Cell, Row, Sheet, bullets, code, details, paragraph, subheading, table
+from spikeformers.report.text import UNKNOWN, count, joules, percent, short
+
+if TYPE_CHECKING:
+    from spikeformers.measure import AcceleratorReport
+    from spikeformers.report.page.study import Chip, Study
+
+
+def section(study: Study, sheet: Sheet) -> Content:
+    """Predictions of a parametric model, beside what the authors published of their own workloads."""
+    chips = study.chips
+    curves = sheet.place(
+        "what-if",
+        what_if(chips),
+        title="What if",
+        caption="One parameter changed at a time, all others as published or assumed. Filled mark: the accelerator as "
+        "it is. Zero skipping with n lanes skips at most n − 1 of n cycles.",
+        description="; ".join(f"{chip.report.accelerator}: {short(chip.report.fps)} images/s" for chip in chips),
+    )
+    return [
+        paragraph(
+            f"Predicted, not measured: cycles of a parametric model for one image, {study.profile.deployed.label}. "
+            "Waiting for memory and filling pipelines take no time in it. "
+            "The published frames per second belong to other, larger networks and are shown for orientation only."
+        ),
+        _table(chips),
+        curves,
+        [_basis(chip.report) for chip in chips],
+        details("What-if in numbers", [_answers(chip) for chip in chips]),
+        details("Layer by layer", [_layers(chip.report) for chip in chips]),
+    ]
+
+
+def _table(chips: tuple[Chip, ...]) -> Markup:
+    rows: list[Row] = []
+    for report in (chip.report for chip in chips):
+        published = report.published.get("fps")
+        energy = report.millijoules
+        rows.append(
+            [
+                report.title,
+                Cell(count(report.cycles), report.cycles),
+                Cell(percent(report.utilisation, 1), report.utilisation),
+                Cell("not published" if energy is None else joules(energy), energy or 0.0),
+                Cell(count(report.fps), report.fps),
+                Cell(
+                    UNKNOWN if published is None else f"{published.value:g}",
+                    0 if published is None else published.value,
+                ),
+                Cell(_difference(report), report.fps_difference or 0.0),
+            ]
+        )
+    headers = ["accelerator", ">cycles", ">PEs busy", ">energy", ">images/s", ">published frames/s", ">difference"]
+    return table(headers, rows, caption="One image")
+
+
+def _difference(report: AcceleratorReport) -> str:
+    return UNKNOWN if report.fps_difference is None else f"{report.fps_difference:+,.0f}"
+
+
+def _basis(report: AcceleratorReport) -> Markup:
+    parts = [("Published or reported", report.known), ("Calibrated, derived or assumed", report.estimated)]
+    left = (f"not given to the accelerator: {name}" for name in report.unscheduled)
+    groups = [*parts, ("Unknown", (*report.unknown, *left))]
+    return details(
+        [code(report.accelerator), ": what is published, estimated, unknown"],
+        [[subheading(title), bullets(lines)] for title, lines in groups],
+    )
+
+
+def _answers(chip: Chip) -> Markup:
+    rows: list[Row] = []
+    for word, (question, _, _) in QUESTIONS.items():
+        for value, report in chip.asked(word):
+            energy = report.millijoules
+            rows.append(
+                [
+                    question,
+                    Cell(f"{value:g}", float(value)),
+                    Cell(count(report.cycles), report.cycles),
+                    Cell(count(report.fps), report.fps),
+                    Cell(percent(report.utilisation, 1), report.utilisation),
+                    Cell(joules(energy), energy or 0.0),
+                    Cell(short(report.total("dram_bits")), report.total("dram_bits")),
+                ]
+            )
+    headers = ["parameter", ">value", ">cycles", ">images/s", ">PEs busy", ">energy", ">weight bits loaded"]
+    return table(headers, rows, caption=chip.report.title)
+
+
+def _layers(report: AcceleratorReport) -> Markup:
+    rows: list[Row] = [
+        [
+            code(row.name),
+            Cell(count(row.synaptic), row.synaptic),
+            Cell(count(row.operations), row.operations),
+            Cell(count(row.cycles), row.cycles),
+            Cell(percent(row.cycles / report.cycles, 1), row.cycles),
+            Cell(short(row.dram_bits), row.dram_bits),
+            Cell(joules(row.energy.known * 1e-9) if report.millijoules is not None else UNKNOWN, row.energy.known),
+        ]
+        for row in report.rows
+    ]
+    headers = ["layer", ">operations", ">of one bit", ">cycles", ">share", ">weight bits", ">energy"]
+    return table(headers, rows, caption=report.title)

@@ -1,0 +1,151 @@
+"""Energy on the page: every convention, fused and not, layer by layer, with what each figure rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from spikeformers.report.figures.energy import energy_by_convention, energy_by_layer
+from spikeformers.report.figures.layers import by_layer
+from spikeformers.report.page.html import Content, Markup
+from spikeformers.report.page.parts import (
+    Cell,
+    Row,
+    Sheet,
+    bullets,
+    code,
+    columns,
+    details,
+    paragraph,
+    share_bar,
+    subheading,
+    table,
+)
+from spikeformers.report.profile import seen
+from spikeformers.report.text import UNKNOWN, count, joules, percent, short
+
+if TYPE_CHECKING:
+    from spikeformers.measure import Energy, Form
+    from spikeformers.report.page.study import Study
+
+WORDS = {
+    "neurobench": "NeuroBench's count: convolutions and linears only",
+    "paper": "firing rate × operations, as the papers do",
+    "exact": "every addition an event causes, counted",
+    "memory": "the same, and memory traffic",
+}
+CHOSEN = "exact"  # the convention that says which layer costs most
+
+
+def section(study: Study, sheet: Sheet) -> Content:
+    """Estimates, never measurements of a device."""
+    forms, deployed = study.profile.forms, study.profile.deployed
+    chart = sheet.place(
+        "energy-by-convention",
+        energy_by_convention(forms),
+        title="Energy of one image by convention",
+        caption=f"Mean over {study.on}. Fused: norms are folded into the weights in front of them.",
+        description="; ".join(f"{form.label}: {_in_words(form)}" for form in forms),
+    )
+    layers = sheet.place(
+        "energy-by-layer",
+        energy_by_layer(deployed.energies),
+        title=f"Energy by layer, {deployed.label}",
+        caption="One panel for each convention, each on its own scale; the figures are shares of the whole model. "
+        "A layer is an operation and what follows it (norm, neuron). Orange: memory traffic.",
+        description=f"The costliest layers by {CHOSEN}: {', '.join(name for name, _ in costliest(deployed, 3))}.",
+    )
+    return [
+        paragraph(
+            "These are estimates: operations counted while the model ran, priced with published constants. Nothing was "
+            "measured on a device. Conventions differ in what they count, so a figure means nothing without its "
+            "convention, and figures of two conventions must not be compared."
+        ),
+        columns([_table(study), paragraph(_words(deployed))], chart),
+        subheading("Which layer costs most"),
+        _top(deployed),
+        layers,
+        details("Every operation, call by call", _every(deployed)),
+        subheading("What every convention counts, and its constants"),
+        [details([code(each.convention), ": ", each.title], bullets(_assumptions(each))) for each in deployed.energies],
+    ]
+
+
+def costliest(form: Form, most: int, convention: str = CHOSEN) -> list[tuple[str, float]]:
+    """Layers and their energies in pJ, dearest first."""
+    sums = {name: sum(row.picojoules for row in rows) for name, rows in by_layer(form.energy(convention).rows).items()}
+    return sorted(sums.items(), key=lambda pair: -pair[1])[:most]
+
+
+def share_of(form: Form, picojoules: float, convention: str = CHOSEN) -> float:
+    """What part of a model's energy this is."""
+    return picojoules / (form.energy(convention).millijoules * 1e9 or 1.0)
+
+
+def _in_words(form: Form) -> str:
+    return ", ".join(f"{each.convention} {joules(each.millijoules)}" for each in form.energies)
+
+
+def _table(study: Study) -> Markup:
+    forms = study.profile.forms
+    rows: list[Row] = []
+    for index, energy in enumerate(forms[0].energies):
+        all_forms = [form.energies[index] for form in forms]
+        figures = [Cell(joules(each.millijoules), each.millijoules) for each in all_forms]
+        meaning = WORDS.get(energy.convention, energy.title)
+        rows.append([[code(energy.convention), f": {meaning}"], *figures])
+    return table(["convention", *(f">{form.label}" for form in forms)], rows, caption="Energy of one image")
+
+
+def _words(form: Form) -> Content:
+    exact = form.energy(CHOSEN)
+    return [
+        f"By {CHOSEN}, {form.label}, one image takes {short(exact.acs)} additions (ACs) and {short(exact.macs)} "
+        f"multiplications with addition (MACs): {joules(exact.millijoules)}."
+    ]
+
+
+def _top(form: Form) -> Content:
+    energy = form.energy(CHOSEN)
+    best = costliest(form, 5)
+    name, dearest = best[0]
+    rows: list[Row] = [
+        [code(layer), Cell(joules(cost * 1e-9), cost), percent(share_of(form, cost), 1), share_bar(cost / dearest)]
+        for layer, cost in best
+    ]
+    return [
+        paragraph(
+            code(name),
+            f" costs most: {joules(dearest * 1e-9)}, {percent(share_of(form, dearest), 1)} of "
+            f"{joules(energy.millijoules)} (convention {CHOSEN}, {form.label}).",
+        ),
+        table(["layer", ">energy of one image", ">share", ""], rows, caption=f"The five costliest layers, {CHOSEN}"),
+    ]
+
+
+def _every(form: Form) -> Markup:
+    counts = form.counts
+    prices = [energy.rows for energy in form.energies]
+    rows: list[Row] = []
+    for index, row in enumerate(counts.rows):
+        events = UNKNOWN if row.events is None else Cell(count(row.events / counts.samples), row.events)
+        figures = [Cell(count(value / counts.samples), value) for value in (row.dense, row.nonzero)]
+        costs = [each[index].picojoules for each in prices]
+        name = code(row.name) if row.call == 0 else [code(row.name), f" (call {row.call + 1})"]
+        energies = [Cell(joules(cost * 1e-9), cost) for cost in costs]
+        rows.append([name, row.kind, seen(row.seen) or UNKNOWN, *figures, events, *energies])
+    headers = ["operation", "kind", "sees", ">dense", ">non-zero", ">events"]
+    caption = (
+        f"Per image, {form.label}. Dense: operations if nothing were zero. Non-zero: both operands are other than "
+        "zero. Events: an integer n counts n; real values have none. Sees: what the inputs held, and their mean."
+    )
+    return table([*headers, *(f">{each.convention}" for each in form.energies)], rows, caption=caption)
+
+
+def _assumptions(energy: Energy) -> Iterator[str]:
+    yield from energy.assumptions
+    if energy.unpriced:
+        free = (f"{kind} ({short(amount)} per image)" for kind, amount in energy.unpriced.items())
+        yield f"Run but charged nothing: {', '.join(free)}."
+    if energy.uncounted:
+        yield f"Not counted, so that its cost is missing: {', '.join(energy.uncounted)}."

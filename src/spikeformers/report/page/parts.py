@@ -1,0 +1,135 @@
+"""The few shapes the page is made of: figures, tables, tiles, lists, parts that open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from matplotlib.figure import Figure
+
+from spikeformers.report.page.html import Content, Markup, tag
+from spikeformers.report.page.svg import inline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plate:
+    """A figure of the page, also written beside it.
+
+    Args:
+        key: file name without its ending.
+        figure: in the house style.
+        title: what it is.
+        caption: how to read it.
+    """
+
+    key: str
+    figure: Figure
+    title: str
+    caption: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """The part of the page about one model: names that are unique on the page, and the plates placed so far."""
+
+    prefix: str
+    plates: list[Plate] = field(default_factory=list)
+
+    def id(self, word: str) -> str:
+        """An anchor of this model's own."""
+        return f"{self.prefix}-{word}" if self.prefix else word
+
+    def place(self, key: str, figure: Figure, *, title: str, caption: str, description: str) -> Markup:
+        """Put a figure here.
+
+        Args:
+            key: unique for this model; also the name of its files.
+            figure: in the house style.
+            title: what it is.
+            caption: how to read it: axes, units, what a mark means.
+            description: what it shows, for those who do not see it.
+        """
+        self.plates.append(Plate(key=self.id(key), figure=figure, title=title, caption=caption))
+        drawing = inline(figure, f"fig-{self.id(key)}", title, description)
+        frame = tag("div", drawing, class_="scroll", tabindex=0, role="group", aria_label=f"Figure: {title}")
+        return tag("figure", frame, tag("figcaption", tag("b", title, ". "), caption), id=self.id(f"figure-{key}"))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure of a table and the number to sort it by."""
+
+    text: Content
+    value: float
+
+
+Row: TypeAlias = "Sequence[Content | Cell]"
+
+
+def table(headers: Sequence[str], rows: Iterable[Row], *, caption: str = "") -> Markup:
+    """A table; a header that begins with ">" is over numbers. The first cell of a row names it."""
+    right = [header.startswith(">") for header in headers]
+    head = [
+        tag("th", header.removeprefix(">"), scope="col", class_="number" if numbers else None)
+        for header, numbers in zip(headers, right, strict=True)
+    ]
+    body = [tag("tr", [_cell(cell, right[index], first=index == 0) for index, cell in enumerate(row)]) for row in rows]
+    inner = tag(
+        "table", tag("caption", caption) if caption else None, tag("thead", tag("tr", head)), tag("tbody", body)
+    )
+    return tag("div", inner, class_="scroll", tabindex=0, role="group", aria_label=caption or "Table")
+
+
+def _cell(cell: Content | Cell, numbers: bool, *, first: bool) -> Markup:
+    content, value = (cell.text, f"{cell.value:.12g}") if isinstance(cell, Cell) else (cell, None)
+    name, scope = ("th", "row") if first else ("td", None)
+    return tag(name, content, scope=scope, class_="number" if numbers else None, data_value=value)
+
+
+def share_bar(share: float) -> Markup:
+    """A bar as long as a share of one, for a cell of a table."""
+    width = f"{100 * max(0.0, min(1.0, share)):.1f}%"
+    return tag("span", tag("span", style=f"width: {width}"), class_="bar", aria_hidden="true")
+
+
+def tile(label: Content, value: Content, *notes: Content, kind: str = "") -> Markup:
+    """A big figure: what it is above, what it rests on below."""
+    lines = [tag("dd", note, class_="note") for note in notes if note]
+    return tag("div", tag("dt", label), tag("dd", value, class_="value"), lines, class_=f"tile {kind}".strip())
+
+
+def tiles(*each: Markup) -> Markup:
+    """Big figures side by side."""
+    return tag("dl", each, class_="tiles")
+
+
+def paragraph(*content: Content) -> Markup:
+    """A paragraph."""
+    return tag("p", content)
+
+
+def bullets(lines: Iterable[Content]) -> Markup:
+    """A list."""
+    return tag("ul", [tag("li", line) for line in lines])
+
+
+def details(summary: Content, *content: Content) -> Markup:
+    """A part that opens."""
+    return tag("details", tag("summary", summary), tag("div", content, class_="inside"))
+
+
+def subheading(title: Content) -> Markup:
+    """A heading inside a section."""
+    return tag("h4", title)
+
+
+def code(name: str) -> Markup:
+    """A name from the model or the command line; it may break behind its dots."""
+    head, *rest = name.split(".")
+    return tag("code", head, [[".", tag("wbr"), part] for part in rest])
+
+
+def columns(*content: Content) -> Markup:
+    """Side by side where there is room."""
+    return tag("div", content, class_="columns")

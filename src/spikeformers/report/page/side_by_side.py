@@ -1,0 +1,48 @@
+"""Several models: one table before their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from spikeformers.report.page.html import Markup, tag
+from spikeformers.report.page.parts import Cell, Row, Sheet, code, paragraph, table
+from spikeformers.report.page.summary import SHOWN
+from spikeformers.report.text import count, joules, percent
+
+if TYPE_CHECKING:
+    from spikeformers.report.page.study import Study
+
+
+def header(studies: Sequence[Study], sheets: Sequence[Sheet]) -> Markup:
+    """A title and the models' main figures."""
+    rows: list[Row] = []
+    for study, sheet in zip(studies, sheets, strict=True):
+        deployed, result = study.profile.deployed, study.evaluation
+        energies = [deployed.energy(word).millijoules for word in SHOWN]
+        rows.append(
+            [
+                tag("a", code(study.label), href=f"#{sheet.id('model')}"),
+                study.name,
+                Cell(percent(result.accuracy), result.accuracy),
+                Cell(count(result.samples), result.samples),
+                Cell(count(study.profile.given.size.parameters), study.profile.given.size.parameters),
+                Cell(str(study.time_steps), study.time_steps),
+                Cell(percent(study.statistics.rate, 1), study.statistics.rate),
+                *(Cell(joules(each), each) for each in energies),
+            ]
+        )
+    headers = ["run", "model", ">accuracy", ">test images", ">parameters", ">T", ">firing rate"]
+    return tag(
+        "header",
+        tag("h1", f"{len(studies)} spiking transformers side by side"),
+        tag("section", table([*headers, *(f">energy, {word}" for word in SHOWN)], rows), _note()),
+        class_="page",
+    )
+
+
+def _note() -> Markup:
+    return paragraph(
+        "Energy of one image, norms fused, estimated from counted operations; the word names the "
+        "convention, and memory is not counted. T: time steps. Firing rate: spikes per neuron and time step."
+    )

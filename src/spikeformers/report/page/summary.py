@@ -1,0 +1,82 @@
+"""The top of a model's part: what it is in plain sentences, and its big figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spikeformers.report.page.energy import CHOSEN, WORDS, costliest, share_of
+from spikeformers.report.page.html import Content, Markup, tag
+from spikeformers.report.page.parts import code, tile, tiles
+from spikeformers.report.text import count, joules, percent
+
+if TYPE_CHECKING:
+    from spikeformers.report.page.study import Study
+
+SHOWN = ("exact", "paper", "neurobench")  # the three conventions of the summary
+
+
+def summary(study: Study) -> Content:
+    """Answers first: how accurate, how sparse, how dear, how spike-driven."""
+    return [tag("p", _sentences(study), class_="lead"), tiles(*_first(study)), tiles(*_energies(study))]
+
+
+def origin(study: Study) -> Content:
+    """The paper behind a model, where the catalogue names one."""
+    if study.record is None or not study.record.paper.title:
+        return None
+    paper = study.record.paper
+    where = f"{paper.venue} {paper.year or ''}".strip()
+    url = f"https://arxiv.org/abs/{paper.arxiv}" if paper.arxiv else paper.url
+    title: Content = tag("a", paper.title, href=url) if url.startswith(("https://", "http://")) else paper.title
+    return tag("p", "A ", study.record.family, ": ", title, f", {where}" if where else "", ".", class_="under")
+
+
+def _sentences(study: Study) -> Content:
+    deployed = study.profile.deployed
+    energy = deployed.energy(CHOSEN)
+    name, cost = costliest(deployed, 1)[0]
+    result = study.evaluation
+    return [
+        f"This network sorts images into {len(study.classes)} classes. Of the {count(result.samples)} test images of "
+        f"{study.dataset} it names {count(result.correct)} correctly: ",
+        tag("b", percent(result.accuracy)),
+        f". It looks at every image for {study.time_steps} time steps, and its neurons fire at ",
+        tag("b", percent(study.statistics.rate, 1)),
+        " of their opportunities. Counting every addition that a spike causes, one image costs an estimated ",
+        tag("b", joules(energy.millijoules)),
+        f" (convention {CHOSEN}, {deployed.label}, memory not counted); the costliest layer is ",
+        code(name),
+        f" with {percent(share_of(deployed, cost), 1)} of that. ",
+    ]
+
+
+def _first(study: Study) -> list[Markup]:
+    result, size = study.evaluation, study.profile.given.size
+    return [
+        tile(
+            "Accuracy",
+            percent(result.accuracy),
+            f"{count(result.correct)} of {count(result.samples)} images: the whole test part of {study.dataset}",
+        ),
+        tile(
+            "Mean firing rate",
+            percent(study.statistics.rate, 1),
+            f"spikes per neuron and time step, {study.on}",
+        ),
+        tile("Parameters", count(size.parameters), f"trained values; {count(len(study.pieces))} parts"),
+        tile("Time steps", str(study.time_steps), "T: how often each image is looked at"),
+    ]
+
+
+def _energies(study: Study) -> list[Markup]:
+    deployed = study.profile.deployed
+    shown = [each for each in deployed.energies if each.convention in SHOWN]
+    return [
+        tile(
+            ["Energy of one image, convention ", tag("b", each.convention)],
+            joules(each.millijoules),
+            f"{WORDS[each.convention]}; {deployed.label}; memory not counted",
+            kind="energy",
+        )
+        for each in sorted(shown, key=lambda each: SHOWN.index(each.convention))
+    ]

@@ -1,0 +1,66 @@
+"""Writing the page and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from spikeformers.files import atomic_write
+from spikeformers.report.page.document import document
+from spikeformers.report.page.study import Facts, Study
+from spikeformers.report.style import save
+
+
+def page_file(out: Path) -> Path:
+    """The HTML file that a place stands for: itself, or index.html in a directory."""
+    return out if out.suffix.lower() in (".html", ".htm") else out / "index.html"
+
+
+def write_page(studies: Sequence[Study], facts: Facts, page: Path) -> list[Path]:
+    """Write the figures and then the page, each as a whole, so that a page never stands beside half of its figures.
+
+    Args:
+        studies: see `document`.
+        facts: how it came to be.
+        page: the HTML file; figures go to a directory beside it, as PNG and SVG.
+
+    Returns:
+        The files of the figures.
+
+    Raises:
+        OSError: something cannot be written; former files stay.
+    """
+    text, plates = document(studies, facts)
+    folder = page.parent / ("figures" if page.stem == "index" else f"{page.stem}-figures")
+    written = [folder / f"{plate.key}.{kind}" for plate in plates for kind in ("png", "svg")]
+    for plate in plates:
+        for kind in ("png", "svg"):
+            save(plate.figure, folder / f"{plate.key}.{kind}")
+    with atomic_write(page) as file:
+        file.write(text.encode())
+    return written
+
+
+def page_rows(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
+    """The main figures, a row for each model."""
+    for study in studies:
+        energies = {
+            f"{energy.convention} ({form.label}), mJ": energy.millijoules
+            for form in study.profile.forms
+            for energy in form.energies
+        }
+        yield {
+            "model": study.label,
+            "name": study.name,
+            "dataset": study.dataset,
+            "accuracy": study.evaluation.accuracy,
+            "test_images": study.evaluation.samples,
+            "parameters": study.profile.given.size.parameters,
+            "time_steps": study.time_steps,
+            "images_looked_at": study.statistics.samples,
+            "firing_rate": study.statistics.rate,
+            "dead": study.statistics.dead,
+            "saturated": study.statistics.saturated,
+            **energies,
+        }
