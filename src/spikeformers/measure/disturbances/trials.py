@@ -1,0 +1,175 @@
+"""Trials: a model is shown one batch under one disturbance; which pictures does it still get right?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from spikeformers.measure.disturbances.attacks import fgsm, pgd
+from spikeformers.measure.disturbances.corruptions import corrupt, corruption
+from spikeformers.measure.disturbances.draws import streams
+from spikeformers.measure.disturbances.settings import Disturbances
+from spikeformers.measure.disturbances.spikes import faulty_spikes, has_neurons
+from spikeformers.measure.disturbances.surrogates import OWN, has_surrogate, using_surrogate
+from spikeformers.measure.disturbances.victim import Victim
+from spikeformers.measure.disturbances.weights import noisy_weights
+
+Family = Literal["corruption", "attack", "weights", "spikes"]
+_GRADIENT = 3  # what a forward and a backward pass take, in forward passes; tells only how far a measurement is
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is measured: see `measure.RobustnessRow`, whose words these are."""
+
+    family: Family
+    name: str
+    strength: float
+    severity: int | None = None
+    variant: str = ""
+    detail: str
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A batch.
+
+    Args:
+        images: uint8 [B, C, H, W].
+        labels: int64 [B].
+        first: number of its first picture.
+    """
+
+    images: Tensor
+    labels: Tensor
+    first: int
+
+
+class Trial(Protocol):
+    """One disturbance; `passes` is about how many forward passes it takes."""
+
+    @property
+    def passes(self) -> int: ...
+
+    def settings(self, height: int, width: int) -> tuple[Setting, ...]:
+        """What it measures, on pictures of this size."""
+        ...
+
+    def right(self, victim: Victim, shown: Shown) -> Tensor:
+        """Which pictures are still right, bool [settings, draws, B]."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Corruption:
+    name: str
+    severity: int
+    seed: int
+    passes: int = 1
+
+    def settings(self, height: int, width: int) -> tuple[Setting, ...]:
+        kind = corruption(self.name)
+        strength = kind.strength(self.severity, height, width)
+        detail = kind.detail(strength)
+        return (Setting(family="corruption", name=self.name, strength=strength, severity=self.severity, detail=detail),)
+
+    def right(self, victim: Victim, shown: Shown) -> Tensor:
+        images = corrupt(shown.images, self.name, self.severity, seed=self.seed, first=shown.first)
+        return victim.right(images, shown.labels).view(1, 1, -1)
+
+
+@dataclass(frozen=True)
+class _Attack:
+    name: str
+    epsilon: float
+    surrogates: tuple[str, ...]
+    words: Disturbances
+
+    @property
+    def passes(self) -> int:
+        return len(self.surrogates) * (1 + _GRADIENT * (self.words.steps if self.name == "pgd" else 1))
+
+    def settings(self, height: int, width: int) -> tuple[Setting, ...]:
+        how = f"at most {self.epsilon:g}/255 per value"
+        if self.name == "pgd":
+            how += f", {self.words.steps} steps of {self.words.size_of_steps(self.epsilon):g}/255"
+        each = Setting(family="attack", name=self.name, strength=self.epsilon, detail=how)
+        names = [*self.surrogates, *(["worst"] if len(self.surrogates) > 1 else [])]
+        return tuple(replace(each, variant=name) for name in names)
+
+    def right(self, victim: Victim, shown: Shown) -> Tensor:
+        under = []
+        for word in self.surrogates:
+            with using_surrogate(victim.model, word):
+                under.append(self._one(victim, shown).cpu())
+        worst = [torch.stack(under).all(0)] if len(under) > 1 else []
+        return torch.stack(under + worst).unsqueeze(1)
+
+    def _one(self, victim: Victim, shown: Shown) -> Tensor:
+        if self.name == "fgsm":
+            return fgsm(victim, shown.images, shown.labels, self.epsilon).right
+        draws = streams(self.words.seed, "pgd", shown.first, len(shown.images))
+        size = self.words.size_of_steps(self.epsilon)
+        attacked = pgd(
+            victim, shown.images, shown.labels, self.epsilon, steps=self.words.steps, step_size=size, draws=draws
+        )
+        return attacked.right
+
+
+@dataclass(frozen=True)
+class _WeightNoise:
+    strength: float
+    draws: int
+    seed: int
+
+    @property
+    def passes(self) -> int:
+        return self.draws
+
+    def settings(self, height: int, width: int) -> tuple[Setting, ...]:
+        detail = f"standard deviation {self.strength:g} times that of each weight tensor"
+        return (Setting(family="weights", name="gaussian_noise", strength=self.strength, detail=detail),)
+
+    def right(self, victim: Victim, shown: Shown) -> Tensor:
+        noisy = (noisy_weights(victim.model, self.strength, seed=self.seed, draw=draw) for draw in range(self.draws))
+        seen = [replace(victim, weights=weights).right(shown.images, shown.labels) for weights in noisy]
+        return torch.stack(seen).unsqueeze(0)
+
+
+@dataclass(frozen=True)
+class _Spikes:
+    name: Literal["lost", "spurious"]
+    probability: float
+    seed: int
+    passes: int = 1
+
+    def settings(self, height: int, width: int) -> tuple[Setting, ...]:
+        what = {"lost": "each spike is lost", "spurious": "each silent neuron fires"}[self.name]
+        detail = f"{what} with probability {self.probability:g}"
+        return (Setting(family="spikes", name=self.name, strength=self.probability, detail=detail),)
+
+    def right(self, victim: Victim, shown: Shown) -> Tensor:
+        draws = streams(self.seed, f"{self.name} spikes", shown.first, len(shown.images))
+        with faulty_spikes(victim.model, draws, **{self.name: self.probability}):
+            return victim.right(shown.images, shown.labels).view(1, 1, -1)
+
+
+def trials(words: Disturbances, model: nn.Module) -> Iterator[Trial]:
+    """Everything that a model is tried with, in order.
+
+    A model without neurons has no spikes to lose, and one whose gradient no surrogate changes is attacked
+    along its own.
+    """
+    for corrupted in words.corruptions:
+        yield from (_Corruption(corrupted, severity, words.seed) for severity in words.severities)
+    surrogates = words.surrogates if has_surrogate(model) else (OWN,)
+    for attack in words.attacks:
+        yield from (_Attack(attack, epsilon, surrogates, words) for epsilon in words.epsilons)
+    yield from (_WeightNoise(strength, words.draws, words.seed) for strength in words.weight_noise)
+    if has_neurons(model):
+        yield from (_Spikes("lost", probability, words.seed) for probability in words.lost_spikes)
+        yield from (_Spikes("spurious", probability, words.seed) for probability in words.spurious_spikes)
