@@ -4,6 +4,8 @@ from spikeformers.measure.accelerator import AcceleratorReport, AcceleratorRow, 
 from spikeformers.measure.accelerators.parameters import list_accelerators, read_accelerator
 from spikeformers.measure.accelerators.workload import Workload, workloads
 from spikeformers.measure.activity import Activity, Summary, activity, summary
+from spikeformers.measure.audit import audit
+from spikeformers.measure.audited import VERDICTS, Audit, Audited, Evidence, Verdict
 from spikeformers.measure.batches import Progress
 from spikeformers.measure.convention import list_conventions, read_convention
 from spikeformers.measure.count import count
@@ -17,13 +19,17 @@ from spikeformers.measure.statistics import FiringStatistics, LayerFiring, stati
 
 __all__ = [
     "CONVENTIONS",
+    "VERDICTS",
     "AcceleratorReport",
     "AcceleratorRow",
     "Activity",
+    "Audit",
+    "Audited",
     "Count",
     "Counts",
     "Energy",
     "EnergyRow",
+    "Evidence",
     "Firing",
     "FiringStatistics",
     "Form",
@@ -35,9 +41,11 @@ __all__ = [
     "Size",
     "Spread",
     "Summary",
+    "Verdict",
     "Workload",
     "accelerator",
     "activity",
+    "audit",
     "count",
     "energy",
     "firing",
