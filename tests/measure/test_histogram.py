@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -37,9 +38,7 @@ def test_equals_a_walk_over_the_values(drawn: tuple[tuple[float, ...], list[list
     values = [value for part in parts for value in part]
     seen = tallied(edges, *(torch.tensor(part, dtype=torch.float64) for part in parts))
     assert seen.edges == edges
-    assert seen.counts == tuple(
-        sum(low <= value < high for value in values) for low, high in zip(edges, edges[1:], strict=False)
-    )
+    assert seen.counts == tuple(sum(low <= value < high for value in values) for low, high in pairwise(edges))
     assert seen.below == sum(value < edges[0] for value in values)
     assert seen.above == sum(value >= edges[-1] for value in values)
     assert seen.undefined == sum(map(math.isnan, values))
@@ -54,7 +53,7 @@ def test_every_half_threshold_is_an_edge(v_threshold: float, highest: int, bins:
     assert list(edges) == sorted(set(edges))
     assert (edges[0], edges[-1]) == (-4 * v_threshold, (highest + 3) * v_threshold)
     assert {v_threshold * half / 2 for half in range(-8, 2 * highest + 7)} <= set(edges)
-    widths = [high - low for low, high in zip(edges, edges[1:], strict=False)]
+    widths = [high - low for low, high in pairwise(edges)]
     assert max(widths) == pytest.approx(min(widths), rel=1e-9)
     # Two bins a threshold at least; otherwise the nearest even number of them.
     span = highest + 7

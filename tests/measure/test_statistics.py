@@ -6,7 +6,7 @@ import json
 import math
 import statistics as by_hand
 from collections.abc import Iterator
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -91,9 +91,7 @@ def check_layer(row: LayerFiring, neuron: Neuron, current: np.ndarray, out: np.n
         return
     h = current if neuron.values.scale != 1 or not neuron.remembers else lif_potentials(neuron, current)
     edges = row.membrane.edges
-    assert row.membrane.counts == tuple(
-        int(((h >= low) & (h < high)).sum()) for low, high in zip(edges, edges[1:], strict=False)
-    )
+    assert row.membrane.counts == tuple(int(((h >= low) & (h < high)).sum()) for low, high in pairwise(edges))
     assert (row.membrane.below, row.membrane.above) == (int((h < edges[0]).sum()), int((h >= edges[-1]).sum()))
 
 

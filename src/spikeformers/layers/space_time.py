@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from spikeformers.errors import NotStreamable
-from spikeformers.layers.attention import SoftmaxProduct
+from spikeformers.layers.attention import Over, SoftmaxProduct
+from spikeformers.layers.attention.shown import Show
 from spikeformers.layers.layer_norm import LayerNorm
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.values import REAL
@@ -25,6 +28,13 @@ _VIEWS: dict[Direction, tuple[tuple[int, ...], int]] = {
     "temporal": ((1, 4, 2, 0, 3), 1),  # [B, N, h, T, d]
     "spatial": ((0, 1, 2, 4, 3), 1),  # [T, B, h, N, d]
     "joint": ((1, 2, 0, 4, 3), 2),  # [B, h, T, N, d]
+}
+_OVER: dict[Direction, Over] = {"temporal": "time", "spatial": "space", "joint": "space and time"}
+_WEIGHT = "the softmax weight that each {}, mean over all queries and heads: 1 over {}"
+_SHOWN: dict[Direction, str] = {
+    "temporal": _WEIGHT.format("time step receives at each place", "the time steps of a place"),
+    "spatial": _WEIGHT.format("position receives", "the whole map"),
+    "joint": _WEIGHT.format("position receives at each time step", "all maps together"),
 }
 
 
@@ -40,6 +50,7 @@ class SpaceTimeAttention(nn.Module):
     def __init__(self, dim: int, heads: int, along: Direction) -> None:
         super().__init__()
         self.heads, self.along = heads, along
+        self.over, self.shown = _OVER[along], _SHOWN[along]
         self.qkv = Linear(dim, 3 * dim, inputs=REAL, bias=False)
         self.product = SoftmaxProduct(dim // heads, timed=along == "spatial")
         self.projection = Linear(dim, dim, inputs=REAL)
@@ -63,6 +74,23 @@ class SpaceTimeAttention(nn.Module):
         heads = attended.permute([axes.index(axis) for axis in range(5)])  # [T, B, h, d, N]
         out: Tensor = self.projection(heads.flatten(2, 3).unflatten(3, x.shape[3:]))
         return out
+
+    def show_maps(self, show: Show) -> list[RemovableHandle]:
+        """See `ShowsAttention`."""
+        kept: list[Tensor] = []
+
+        def weights(softmax: nn.Module, inputs: tuple[Tensor, ...], weights: Tensor) -> None:
+            kept.append(weights.mean((-3, -2)))  # over heads and queries
+
+        def attended(attention: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            T, grid, received = inputs[0].shape[0], inputs[0].shape[3:], kept.pop()
+            if self.along == "temporal":
+                received = received.permute(2, 0, 1)  # of [B, N, T]
+            elif self.along == "joint":
+                received = torch.unflatten(received, -1, (T, -1)).transpose(0, 1)  # of [B, T N]
+            show(torch.unflatten(received, -1, grid))
+
+        return [self.product.softmax.register_forward_hook(weights), self.register_forward_hook(attended)]
 
     def extra_repr(self) -> str:
         """Its two words."""

@@ -4,6 +4,7 @@ from spikeformers.measure.accelerator import AcceleratorReport, AcceleratorRow, 
 from spikeformers.measure.accelerators.parameters import list_accelerators, read_accelerator
 from spikeformers.measure.accelerators.workload import Workload, workloads
 from spikeformers.measure.activity import Activity, Summary, activity, summary
+from spikeformers.measure.attention import AttentionMap, attention_maps
 from spikeformers.measure.audit import audit
 from spikeformers.measure.audited import VERDICTS, Audit, Audited, Evidence, Verdict
 from spikeformers.measure.batches import Progress
@@ -14,6 +15,7 @@ from spikeformers.measure.energy import Energy, EnergyRow, energy
 from spikeformers.measure.firing import Firing, firing
 from spikeformers.measure.histogram import Histogram
 from spikeformers.measure.profile import CONVENTIONS, Form, Profile, forms, profile
+from spikeformers.measure.rasters import Raster, rasters
 from spikeformers.measure.size import Size, size
 from spikeformers.measure.statistics import FiringStatistics, LayerFiring, statistics
 
@@ -23,6 +25,7 @@ __all__ = [
     "AcceleratorReport",
     "AcceleratorRow",
     "Activity",
+    "AttentionMap",
     "Audit",
     "Audited",
     "Count",
@@ -37,6 +40,7 @@ __all__ = [
     "LayerFiring",
     "Profile",
     "Progress",
+    "Raster",
     "Seen",
     "Size",
     "Spread",
@@ -45,6 +49,7 @@ __all__ = [
     "Workload",
     "accelerator",
     "activity",
+    "attention_maps",
     "audit",
     "count",
     "energy",
@@ -53,6 +58,7 @@ __all__ = [
     "list_accelerators",
     "list_conventions",
     "profile",
+    "rasters",
     "read_accelerator",
     "read_convention",
     "size",

@@ -15,6 +15,7 @@ from spikeformers.errors import UnknownNameError, suggest
 from spikeformers.layers.attention.masks import MaskAttention, QueryMaskAttention, SpikeDrivenSelfAttention
 from spikeformers.layers.attention.products import LearnedThresholdAttention, SpikingSelfAttention
 from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
+from spikeformers.layers.attention.shown import Over, ShowsAttention
 from spikeformers.layers.attention.softmax import SoftmaxProduct, SoftmaxSelfAttention
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "AttentionPlan",
     "LearnedThresholdAttention",
     "MaskAttention",
+    "Over",
     "QueryMaskAttention",
     "SelfAttention",
+    "ShowsAttention",
     "SoftmaxProduct",
     "SoftmaxSelfAttention",
     "SpikeDrivenSelfAttention",

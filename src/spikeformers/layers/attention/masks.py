@@ -23,6 +23,8 @@ class MaskAttention(SelfAttention):
         gated: which part the mask lets through.
     """
 
+    shown = "the spikes that pass the mask at each position, summed over all channels"
+
     def __init__(self, plan: AttentionPlan, *, counted: tuple[str, ...], gated: str) -> None:
         spikes = plan.vocabulary.spikes
         gate = Mask(spikes, spikes)
@@ -41,6 +43,10 @@ class MaskAttention(SelfAttention):
         # One number for each channel [T, B, C]: what a neuron takes has its channels on axis 2.
         mask = self.neuron(spikes.sum(-1).flatten(2), memory).unsqueeze(-1)
         return self.merge(self._dilated(self.gate(heads[self.gated], self.split(mask))), parts[self.gated])
+
+    def received(self, mixed: Tensor, **parts: Tensor) -> Tensor:
+        """[T, B, N]."""
+        return mixed.flatten(3).double().sum(2)
 
     def _prepare(self, name: str, part: Tensor) -> Tensor:
         return part if self.dilate is None or name == "q" else self.dilate(part)

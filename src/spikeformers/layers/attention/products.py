@@ -21,6 +21,8 @@ class SpikingSelfAttention(SelfAttention):
     K^T V first otherwise. On spikes both orders are exact in float32 and equal.
     """
 
+    shown = "the sum of q · k over all queries and heads, for the key at each position"
+
     def __init__(self, plan: AttentionPlan) -> None:
         spikes = plan.vocabulary.spikes
         super().__init__(plan, mixed=spikes)
@@ -33,6 +35,11 @@ class SpikingSelfAttention(SelfAttention):
         q, k, v = (self.split(parts[name]) for name in self.uses)
         out: Tensor = self.neuron(self.merge(self.attend(q, k, v), parts["v"]), memory)
         return out
+
+    def received(self, mixed: Tensor, **parts: Tensor) -> Tensor:
+        """[T, B, N], the same whichever product is taken first."""
+        q, k = (self.split(parts[name]).double() for name in ("q", "k"))
+        return (q.sum(-1, keepdim=True) * k).sum((2, 3))
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Return scale Q K^T V for heads [T, B, h, d, N], channels before tokens."""

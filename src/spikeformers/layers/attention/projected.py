@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from spikeformers.errors import ConfigError
+from spikeformers.layers.attention.shown import Over, Show
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.projection import Projection
 from spikeformers.layers.residual import Shortcut
@@ -50,7 +53,7 @@ class AttentionPlan:
 class SelfAttention(nn.Module, ABC):
     """Queries, keys and values from the stream, mixed over positions, projected back: over [T, B, C, ...].
 
-    Each time step attends within itself. A subclass says how they are mixed.
+    Each time step attends within itself. A subclass says how they are mixed, and what of that is `shown` by its maps.
 
     Args:
         plan: what it is built from.
@@ -61,6 +64,9 @@ class SelfAttention(nn.Module, ABC):
     Raises:
         ConfigError: heads do not divide the channels.
     """
+
+    over: Over = "space"
+    shown: str
 
     def __init__(
         self, plan: AttentionPlan, *, mixed: Values, uses: tuple[str, ...] = ("q", "k", "v"), fires: bool = True
@@ -95,6 +101,24 @@ class SelfAttention(nn.Module, ABC):
     @abstractmethod
     def mix(self, memory: Memory | None, **parts: Tensor) -> Tensor:
         """Queries, keys and values [T, B, C, ...] by their names -> what is projected back, in the shape of v."""
+
+    @abstractmethod
+    def received(self, mixed: Tensor, **parts: Tensor) -> Tensor:
+        """How much attention each position receives, [T, B, N], from the parts and what was mixed of them."""
+
+    def show_maps(self, show: Show) -> list[RemovableHandle]:
+        """See `ShowsAttention`."""
+        parts: dict[str, Tensor] = {}
+
+        def keep(name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+            return lambda unit, inputs, output: parts.update({name: output})
+
+        def mixed(unit: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            received = self.received(inputs[0], **parts)
+            show(torch.unflatten(received, -1, inputs[0].shape[3:]))
+
+        handles = [self.get_submodule(name).register_forward_hook(keep(name)) for name in self.uses]
+        return [*handles, self.projection.register_forward_pre_hook(mixed)]
 
     def split(self, x: Tensor) -> Tensor:
         """[T, B, C, ...] -> heads [T, B, h, d, N], channels before positions."""

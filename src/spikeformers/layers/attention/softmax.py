@@ -27,9 +27,13 @@ class SoftmaxProduct(nn.Module):
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Heads [..., N, d] three times -> [..., N, d]."""
-        weights = self.softmax(self.inner(q, k.transpose(-1, -2)))  # [..., N, N], queries by keys
-        out: Tensor = self.outer(weights, v)
+        out: Tensor = self.outer(self.weights(q, k), v)
         return out
+
+    def weights(self, q: Tensor, k: Tensor) -> Tensor:
+        """Heads [..., N, d] of queries and keys -> [..., N, N], queries by keys; each query's sum to 1."""
+        weights: Tensor = self.softmax(self.inner(q, k.transpose(-1, -2)))
+        return weights
 
 
 class SoftmaxSelfAttention(SelfAttention):
@@ -39,6 +43,8 @@ class SoftmaxSelfAttention(SelfAttention):
     erode) say nothing here.
     """
 
+    shown = "the softmax weight that each position receives, mean over all queries and heads: 1 over the whole map"
+
     def __init__(self, plan: AttentionPlan) -> None:
         super().__init__(plan, mixed=REAL, fires=False)
         self.product = SoftmaxProduct(plan.dim // plan.heads)
@@ -47,3 +53,8 @@ class SoftmaxSelfAttention(SelfAttention):
         """[T, B, C, ...] three times -> the shape of v."""
         q, k, v = (self.split(parts[name]).transpose(-1, -2) for name in self.uses)
         return self.merge(self.product(q, k, v).transpose(-1, -2), parts["v"])
+
+    def received(self, mixed: Tensor, **parts: Tensor) -> Tensor:
+        """[T, B, N]."""
+        q, k = (self.split(parts[name]).transpose(-1, -2) for name in ("q", "k"))
+        return self.product.weights(q, k).mean((2, 3))
