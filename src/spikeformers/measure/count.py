@@ -16,7 +16,15 @@ from spikeformers.measure.counts import OPERATIONS, Batch, Count, Counts
 from spikeformers.measure.describe import Spec, describe, is_plain, weight_of
 from spikeformers.measure.merge import merged
 from spikeformers.measure.observe import undisturbed
-from spikeformers.measure.tally import look, tally_elements, tally_pairs, tally_weighted, time_steps, weights_met
+from spikeformers.measure.tally import (
+    look,
+    tally_elements,
+    tally_pairs,
+    tally_weighted,
+    time_steps,
+    weights_met,
+    zeros_of,
+)
 from spikeformers.models import SpikingModel
 
 
@@ -65,6 +73,7 @@ class _Counter:
         self.samples = 0
         self._specs: dict[nn.Module, Spec] = {}
         self._weights: dict[nn.Module, Tensor | None] = {}
+        self._declared: dict[nn.Module, tuple[str, ...]] = {}
         self._met: dict[tuple[nn.Module, tuple[int, ...]], Tensor] = {}
         self._rows: dict[tuple[str, int], Count] = {}
         self._batches: list[Batch] = []
@@ -81,6 +90,7 @@ class _Counter:
             if spec is not None:
                 self._specs[module] = spec
                 self._weights[module] = weight_of(module, spec)
+                self._declared[module] = _declared(module, spec)
                 handles.append(module.register_forward_hook(self._seeing(name), with_kwargs=True))
             elif any(True for _ in module.parameters(recurse=False)):
                 handles.append(module.register_forward_pre_hook(self._missing(name)))
@@ -156,7 +166,7 @@ class _Counter:
             inputs=sum(operand.numel() for operand in operands),
             outputs=output.numel(),
             membranes=output.numel() // steps if spec.remembers else 0,
-            silent=output.numel() - int(output.count_nonzero()) if spec.kind == "neuron" else 0,
+            silent=zeros_of(output) if spec.kind == "neuron" else 0,
         )
 
     def _operation(self, name: str, call: int, module: nn.Module, operands: list[Tensor], output: Tensor) -> Count:
@@ -180,7 +190,7 @@ class _Counter:
             nonzero_by_step=tally.nonzero_by_step,
             events_by_step=tally.events_by_step,
             seen=tuple(operand.seen for operand in seen),
-            declared=("",) if is_plain(module) else tuple(map(str, spec.inputs)),
+            declared=self._declared[module],
             binary_calls=int(binary),
             neurobench_acs=nonzero if binary else 0,
             neurobench_macs=0 if binary else nonzero,
@@ -203,3 +213,8 @@ class _Counter:
 
     def _is_input(self, x: Tensor) -> bool:
         return any(source.shape == x.shape and torch.equal(source, x) for source in self._sources)
+
+
+def _declared(module: nn.Module, spec: Spec) -> tuple[str, ...]:
+    inputs = spec.inputs if isinstance(spec, OpSpec) else ()
+    return tuple("" if is_plain(module) else str(values) for values in inputs)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,7 +26,7 @@ class Operand:
     """One operand, looked at.
 
     Args:
-        active: where it is other than zero.
+        active: 1 where it is other than zero, 0 elsewhere.
         sizes: its absolute integers, before their scale; None where they are the same as `active`, or real.
         seen: what it held.
         unit: whether every element is -1, 0 or 1 as it stands, scale and all.
@@ -41,6 +42,11 @@ class Operand:
         """The integers, 0 and 1 of spikes."""
         return self.active if self.sizes is None else self.sizes
 
+    @property
+    def peak(self) -> int:
+        """The largest of the amounts."""
+        return 1 if self.sizes is None else self.seen.highest or 1
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -55,20 +61,23 @@ class Tally:
 
 def look(x: Tensor, declared: Values) -> Operand:
     """What an operand holds, given the scale it is declared to have."""
-    active, elements, scale = x != 0, x.numel(), declared.scale
-    zeros = elements - int(active.sum())
+    elements, scale = x.numel(), declared.scale
     whole = _whole(x, scale)
     if whole is None:
+        active = _ones(x)
+        zeros = elements - _sum(active)
         seen = Seen(kind="real", highest=None, scale=scale, zeros=zeros, elements=elements, total=None)
         return Operand(active, None, seen, False)
     lowest, highest = (int(bound) for bound in whole.aminmax())
     peak = max(-lowest, highest)
     kind: Kind = "integer" if peak > 1 else "ternary" if lowest < 0 else "binary"
-    sizes = None if peak <= 1 else whole.abs() if lowest < 0 else whole
-    total = elements - zeros if sizes is None else int(sizes.sum(dtype=torch.int64))
-    unit = peak <= 1 if scale == 1 else bool((~active | (x.abs() == 1)).all())
+    sizes = whole.abs() if lowest < 0 else whole
+    active = sizes if peak <= 1 else sizes.clamp(max=1)
+    total = _sum(sizes, peak)
+    zeros = elements - (total if peak <= 1 else _sum(active))
+    unit = peak <= 1 if scale == 1 else _is_unit(x)
     seen = Seen(kind=kind, highest=peak, scale=scale, zeros=zeros, elements=elements, total=total)
-    return Operand(active, sizes, seen, unit)
+    return Operand(active, None if peak <= 1 else sizes, seen, unit)
 
 
 def _whole(x: Tensor, scale: float) -> Tensor | None:
@@ -76,13 +85,41 @@ def _whole(x: Tensor, scale: float) -> Tensor | None:
     # A few elements tell most real tensors.
     if x.dim() > 2 and len(x) > 1 and _whole(x[0], scale) is None:
         return None
-    counts = x if scale == 1 else x / scale
-    whole = counts.round()
     if scale == 1:
-        return None if (counts - whole).count_nonzero() else whole  # not a number is not zero either
+        # What is infinite or not a number has no fraction of zero either.
+        return x if not x.is_floating_point() or bool(x.frac().abs_().sum() == 0) else None
+    counts = x / scale
+    whole = counts.round()
     # The slack of `Values.hold`, for the same reason.
-    slack = math.sqrt(torch.finfo(counts.dtype).eps)
-    return whole if bool(((counts - whole).abs() <= slack * whole.abs().clamp_min(1)).all()) else None
+    slack, apart = math.sqrt(torch.finfo(counts.dtype).eps), counts.sub_(whole).abs_()
+    close = bool(apart.max() <= slack) or bool((apart <= slack * whole.abs().clamp_min(1)).all())
+    return whole if close else None
+
+
+def _is_unit(x: Tensor) -> bool:
+    """Whether every element is -1, 0 or 1."""
+    lowest, highest = x.aminmax()
+    return bool(lowest >= -1) and bool(highest <= 1) and bool((~x.bool() | (x.abs() == 1)).all())
+
+
+def zeros_of(x: Tensor) -> int:
+    """How many elements are zero."""
+    return x.numel() - _sum(_ones(x))
+
+
+def _ones(x: Tensor) -> Tensor:
+    """1 where an operand is other than zero, 0 elsewhere, in its dtype: floats are summed much faster than bools."""
+    return torch.ne(x, 0, out=torch.empty_like(x))
+
+
+def _sum(amounts: Tensor, peak: int = 1, axes: Sequence[int] | None = None) -> Any:
+    """Exact sums of whole numbers from 0 to `peak`: an int over all axes, else int64 [...]."""
+    wanted = tuple(range(amounts.dim())) if axes is None else tuple(axes)
+    terms = prod(amounts.shape[axis] for axis in wanted)
+    # Sums of whole numbers are exact up to two to the power of a float's digits, whatever their order.
+    dtype = torch.float32 if terms * peak <= 2**24 else torch.float64 if terms * peak <= 2**53 else torch.int64
+    summed = amounts.sum(wanted, dtype=dtype) if wanted else amounts
+    return int(summed) if axes is None else summed.to(torch.int64)
 
 
 def weights_met(spec: OpSpec, weight: Tensor | None, sizes: tuple[int, ...]) -> Tensor:
@@ -142,12 +179,14 @@ def tally_weighted(spec: OpSpec, operand: Operand, met: Tensor, output: Tensor, 
     else:
         dense, positions = padded, output.numel() // (out * samples * steps)
 
-    def met_by(amounts: Tensor) -> tuple[int, ...]:
+    def met_by(amounts: Tensor, peak: int) -> tuple[int, ...]:
         ordered = amounts if spec.kind == "convolution" else amounts.movedim(spec.axis, -1)
-        return _total(_gathered(ordered, met.dim(), spec.timed) * met.to(amounts.device))
+        return _total(_gathered(ordered, met.dim(), spec.timed, peak) * met.to(amounts.device))
 
-    nonzero = met_by(operand.active)
-    events = None if operand.seen.kind == "real" else nonzero if operand.sizes is None else met_by(operand.sizes)
+    nonzero = met_by(operand.active, 1)
+    events = None
+    if operand.seen.kind != "real":
+        events = nonzero if operand.sizes is None else met_by(operand.sizes, operand.peak)
     return Tally(dense, padded, nonzero, events, (positions, taps * prod(kernel), out, spec.groups))
 
 
@@ -169,8 +208,8 @@ def tally_pairs(spec: OpSpec, left: Operand, right: Operand, output: Tensor, sam
 
 
 def _multiplied(left: Tensor, right: Tensor) -> Tensor:
-    """Products of [..., I, J] and [..., J, K], summed over I and K: [..., J]."""
-    return left.sum(-2, dtype=torch.int64) * right.sum(-1, dtype=torch.int64)
+    """Products of whole numbers [..., I, J] and [..., J, K], summed over I and K: int64 [..., J]."""
+    return left.sum(-2, dtype=torch.float64).to(torch.int64) * right.sum(-1, dtype=torch.float64).to(torch.int64)
 
 
 def _masked(left: Tensor, right: Tensor) -> Tensor:
@@ -184,18 +223,22 @@ def tally_elements(spec: ElementSpec, operands: Sequence[Tensor], output: Tensor
         axes = len(spec.kernel)
         sizes = tuple(x.shape[-axes:])
         each = reads(sizes, spec.kernel, spec.stride, spec.padding, spec.dilation).to(x.device)
-        nonzero = _total(_gathered(x != 0, axes, spec.timed) * each)
+        nonzero = _total(_gathered(_ones(x), axes, spec.timed, 1) * each)
         dense = int(each.sum()) * (x.numel() // prod(sizes))
         return Tally(dense, prod(spec.kernel) * output.numel(), nonzero)
-    active = (x != 0) & (operands[1] != 0) if spec.kind == "add" else x != 0
-    return Tally(output.numel(), output.numel(), _total(_gathered(active, 0, spec.timed)))
+    active = _ones(x) if spec.kind != "add" else _ones(x).mul_(_ones(operands[1]))
+    return Tally(output.numel(), output.numel(), _total(_gathered(active, 0, spec.timed, 1)))
 
 
-def _gathered(amounts: Tensor, last: int, timed: bool) -> Tensor:
-    """Sums over all axes but that of time and the last ones, int64 [T, ...] (T = 1 without time)."""
+def _gathered(amounts: Tensor, last: int, timed: bool, peak: int | None = None) -> Tensor:
+    """Sums over all axes but that of time and the last ones, int64 [T, ...] (T = 1 without time).
+
+    Args:
+        peak: the largest of the amounts; None where they are int64.
+    """
     first = 1 if time_steps(timed, amounts) > 1 else 0
     axes = tuple(range(first, amounts.dim() - last))
-    summed = amounts.sum(axes, dtype=torch.int64) if axes else amounts.to(torch.int64)
+    summed = amounts.sum(axes) if peak is None and axes else _sum(amounts, peak or 1, axes)
     return summed if first else summed.unsqueeze(0)
 
 
