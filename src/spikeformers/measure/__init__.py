@@ -11,11 +11,13 @@ from spikeformers.measure.batches import Progress
 from spikeformers.measure.convention import list_conventions, read_convention
 from spikeformers.measure.count import count
 from spikeformers.measure.counts import Count, Counts, Seen, Spread
+from spikeformers.measure.disturbances.settings import Disturbances
 from spikeformers.measure.energy import Energy, EnergyRow, energy
 from spikeformers.measure.firing import Firing, firing
 from spikeformers.measure.histogram import Histogram
 from spikeformers.measure.profile import CONVENTIONS, Form, Profile, forms, profile
 from spikeformers.measure.rasters import Raster, rasters
+from spikeformers.measure.robustness import Robustness, RobustnessRow, robustness
 from spikeformers.measure.size import Size, size
 from spikeformers.measure.statistics import FiringStatistics, LayerFiring, statistics
 
@@ -30,6 +32,7 @@ __all__ = [
     "Audited",
     "Count",
     "Counts",
+    "Disturbances",
     "Energy",
     "EnergyRow",
     "Evidence",
@@ -41,6 +44,8 @@ __all__ = [
     "Profile",
     "Progress",
     "Raster",
+    "Robustness",
+    "RobustnessRow",
     "Seen",
     "Size",
     "Spread",
@@ -61,6 +66,7 @@ __all__ = [
     "rasters",
     "read_accelerator",
     "read_convention",
+    "robustness",
     "size",
     "statistics",
     "summary",

@@ -38,6 +38,8 @@ class RobustnessRow:
         correct: how many of them were right, over all draws together.
         draws: how often the disturbance was drawn for each picture.
         spread: standard deviation of the accuracies of the draws; None where there is one draw.
+        blind: of an attack, the number of pictures for which there was no gradient to follow, zero for every pixel; it
+            says nothing about those. None otherwise.
         detail: what the strength means.
     """
 
@@ -50,6 +52,7 @@ class RobustnessRow:
     correct: int
     draws: int = 1
     spread: float | None = None
+    blind: int | None = None
     detail: str
 
     @property
@@ -133,7 +136,8 @@ def wilson(correct: int, samples: int) -> tuple[float, float]:
     share = correct / samples
     middle = (share + z2 / (2 * samples)) / (1 + z2 / samples)
     half = _Z95 / (1 + z2 / samples) * math.sqrt(share * (1 - share) / samples + z2 / (4 * samples**2))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # Rounding may push an end past the share itself.
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def robustness(
@@ -181,7 +185,8 @@ class _Bench:
         self.victim, self.words, self.progress = victim, words, progress
         self.trials: list[Trial] = list(trials(words, victim.model))
         self.samples = self.correct = 0
-        self._right = [torch.zeros((), dtype=torch.int64)] * len(self.trials)
+        self._right: dict[int, Tensor] = {}
+        self._blind: dict[int, Tensor] = {}
         self._size: tuple[int, ...] = ()
 
     def show(self, shown: Shown) -> None:
@@ -194,8 +199,10 @@ class _Bench:
         for index, trial in enumerate(self.trials):
             self._tell(shown, passes / all_passes)
             with seeded(self.words.seed, f"encoder {shown.first}"):
-                right = trial.right(self.victim, shown)
-            self._right[index] = self._right[index] + right.sum(-1)  # [settings, draws]
+                outcome = trial.run(self.victim, shown)
+            self._right[index] = self._right.get(index, 0) + outcome.right.sum(-1)  # [settings, draws]
+            if outcome.blind is not None:
+                self._blind[index] = self._blind.get(index, 0) + outcome.blind.sum(-1)  # [settings]
             passes += trial.passes
         self.samples += len(shown.images)
         self._tell(shown, 0.0)
@@ -209,9 +216,7 @@ class _Bench:
             name=getattr(model, "name", None) or type(model).__name__,
             samples=self.samples,
             correct=self.correct,
-            rows=tuple(
-                row for trial, right in zip(self.trials, self._right, strict=True) for row in self._rows(trial, right)
-            ),
+            rows=tuple(row for index in range(len(self.trials)) for row in self._rows(index)),
             settings=self.words,
         )
 
@@ -225,12 +230,18 @@ class _Bench:
             )
         return int((logits.argmax(1) == shown.labels.cpu()).sum())
 
-    def _rows(self, trial: Trial, right: Tensor) -> Iterator[RobustnessRow]:
+    def _rows(self, index: int) -> Iterator[RobustnessRow]:
         height, width = self._size
-        for setting, counts in zip(trial.settings(height, width), right.tolist(), strict=True):
-            spread = stdev(count / self.samples for count in counts) if len(counts) > 1 else None
+        settings, right = self.trials[index].settings(height, width), self._right[index].tolist()
+        blind = self._blind[index].tolist() if index in self._blind else [None] * len(settings)
+        for setting, counts, without in zip(settings, right, blind, strict=True):
             yield RobustnessRow(
-                **vars(setting), samples=self.samples, correct=sum(counts), draws=len(counts), spread=spread
+                **vars(setting),
+                samples=self.samples,
+                correct=sum(counts),
+                draws=len(counts),
+                spread=stdev(count / self.samples for count in counts) if len(counts) > 1 else None,
+                blind=without,
             )
 
     def _tell(self, shown: Shown, share: float) -> None:

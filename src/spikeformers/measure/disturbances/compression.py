@@ -34,9 +34,9 @@ def _compressed(picture: np.ndarray, quality: int) -> Tensor:
 
 def _boxes(length: int, to: int) -> Tensor:
     """What every one of `length` pixels shows of the original ones, [length, length], after only `to` are left."""
-    pixels = torch.arange(length) + 0.5
+    pixels, boxes = (torch.arange(count, dtype=torch.float64) + 0.5 for count in (length, to))
     scale = length / to
-    offset = (pixels - (torch.arange(to) + 0.5).unsqueeze(1) * scale) / scale  # [to, length]
+    offset = (pixels - boxes.unsqueeze(1) * scale) / scale  # [to, length]; a pixel may lie just on the border
     inside = ((offset > -0.5) & (offset <= 0.5)).float()
     shrunk = inside / inside.sum(1, keepdim=True)
     return shrunk[(pixels / scale).long()]

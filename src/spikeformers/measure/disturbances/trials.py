@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from spikeformers.measure.disturbances.attacks import fgsm, pgd
+from spikeformers.measure.disturbances.attacks import Attacked, fgsm, pgd
 from spikeformers.measure.disturbances.corruptions import corrupt, corruption
 from spikeformers.measure.disturbances.draws import streams
 from spikeformers.measure.disturbances.settings import Disturbances
@@ -49,6 +49,18 @@ class Shown:
     first: int
 
 
+class Outcome(NamedTuple):
+    """What became of one batch.
+
+    Attributes:
+        right: which pictures are still right, bool [settings, draws, B].
+        blind: of an attack, for which there was no gradient to follow, bool [settings, B]; otherwise None.
+    """
+
+    right: Tensor
+    blind: Tensor | None = None
+
+
 class Trial(Protocol):
     """One disturbance; `passes` is about how many forward passes it takes."""
 
@@ -59,8 +71,8 @@ class Trial(Protocol):
         """What it measures, on pictures of this size."""
         ...
 
-    def right(self, victim: Victim, shown: Shown) -> Tensor:
-        """Which pictures are still right, bool [settings, draws, B]."""
+    def run(self, victim: Victim, shown: Shown) -> Outcome:
+        """Show the model the disturbed batch."""
         ...
 
 
@@ -77,9 +89,9 @@ class _Corruption:
         detail = kind.detail(strength)
         return (Setting(family="corruption", name=self.name, strength=strength, severity=self.severity, detail=detail),)
 
-    def right(self, victim: Victim, shown: Shown) -> Tensor:
+    def run(self, victim: Victim, shown: Shown) -> Outcome:
         images = corrupt(shown.images, self.name, self.severity, seed=self.seed, first=shown.first)
-        return victim.right(images, shown.labels).view(1, 1, -1)
+        return Outcome(victim.right(images, shown.labels).view(1, 1, -1))
 
 
 @dataclass(frozen=True)
@@ -101,23 +113,22 @@ class _Attack:
         names = [*self.surrogates, *(["worst"] if len(self.surrogates) > 1 else [])]
         return tuple(replace(each, variant=name) for name in names)
 
-    def right(self, victim: Victim, shown: Shown) -> Tensor:
+    def run(self, victim: Victim, shown: Shown) -> Outcome:
         under = []
         for word in self.surrogates:
             with using_surrogate(victim.model, word):
-                under.append(self._one(victim, shown).cpu())
-        worst = [torch.stack(under).all(0)] if len(under) > 1 else []
-        return torch.stack(under + worst).unsqueeze(1)
+                under.append(self._attacked(victim, shown))
+        right, blind = (torch.stack([getattr(each, what).cpu() for each in under]) for what in ("right", "blind"))
+        if len(under) > 1:
+            right, blind = (torch.cat([each, each.all(0, keepdim=True)]) for each in (right, blind))
+        return Outcome(right.unsqueeze(1), blind)
 
-    def _one(self, victim: Victim, shown: Shown) -> Tensor:
+    def _attacked(self, victim: Victim, shown: Shown) -> Attacked:
         if self.name == "fgsm":
-            return fgsm(victim, shown.images, shown.labels, self.epsilon).right
+            return fgsm(victim, shown.images, shown.labels, self.epsilon)
         draws = streams(self.words.seed, "pgd", shown.first, len(shown.images))
-        size = self.words.size_of_steps(self.epsilon)
-        attacked = pgd(
-            victim, shown.images, shown.labels, self.epsilon, steps=self.words.steps, step_size=size, draws=draws
-        )
-        return attacked.right
+        steps, size = self.words.steps, self.words.size_of_steps(self.epsilon)
+        return pgd(victim, shown.images, shown.labels, self.epsilon, steps=steps, step_size=size, draws=draws)
 
 
 @dataclass(frozen=True)
@@ -134,10 +145,10 @@ class _WeightNoise:
         detail = f"standard deviation {self.strength:g} times that of each weight tensor"
         return (Setting(family="weights", name="gaussian_noise", strength=self.strength, detail=detail),)
 
-    def right(self, victim: Victim, shown: Shown) -> Tensor:
+    def run(self, victim: Victim, shown: Shown) -> Outcome:
         noisy = (noisy_weights(victim.model, self.strength, seed=self.seed, draw=draw) for draw in range(self.draws))
         seen = [replace(victim, weights=weights).right(shown.images, shown.labels) for weights in noisy]
-        return torch.stack(seen).unsqueeze(0)
+        return Outcome(torch.stack(seen).unsqueeze(0))
 
 
 @dataclass(frozen=True)
@@ -152,10 +163,10 @@ class _Spikes:
         detail = f"{what} with probability {self.probability:g}"
         return (Setting(family="spikes", name=self.name, strength=self.probability, detail=detail),)
 
-    def right(self, victim: Victim, shown: Shown) -> Tensor:
+    def run(self, victim: Victim, shown: Shown) -> Outcome:
         draws = streams(self.seed, f"{self.name} spikes", shown.first, len(shown.images))
         with faulty_spikes(victim.model, draws, **{self.name: self.probability}):
-            return victim.right(shown.images, shown.labels).view(1, 1, -1)
+            return Outcome(victim.right(shown.images, shown.labels).view(1, 1, -1))
 
 
 def trials(words: Disturbances, model: nn.Module) -> Iterator[Trial]:
