@@ -98,7 +98,7 @@ def _picked(call: Call) -> NumberSet | None:
     return call.known(first)
 
 
-@rule("tril.default", "triu.default", "im2col.default", "zeropad.default")
+@rule("tril.default", "triu.default", "im2col.default")
 def _picked_or_zero(call: Call) -> NumberSet | None:
     (first, *_) = call.arguments.values()
     return call.joined([first, 0])
