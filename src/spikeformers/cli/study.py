@@ -14,6 +14,7 @@ from spikeformers.measure import (
     AcceleratorReport,
     Counts,
     accelerator,
+    audit,
     forms,
     list_accelerators,
     profile,
@@ -44,6 +45,9 @@ def study(subject: Subject, *, batch_size: int) -> Study:
     )
     with counting(f"{subject.label}: operations", subject.samples * sum(1 for _ in forms(model))) as progress:
         profiled = profile(model, subject.batches(batch_size), progress=progress)
+    deployed = list(forms(model))[-1][1]
+    with counting(f"{subject.label}: audit", subject.samples) as progress:
+        audited = audit(deployed, subject.batches(batch_size), progress=progress)
     with counting(f"{subject.label}: spikes", subject.samples) as progress:
         fired = statistics(model, subject.batches(batch_size), progress=progress)
     return Study(
@@ -59,6 +63,7 @@ def study(subject: Subject, *, batch_size: int) -> Study:
         evaluation=evaluation,
         pieces=tuple(_pieces(model)),
         profile=profiled,
+        audit=audited,
         statistics=fired,
         chips=tuple(_chip(profiled.deployed.counts, word) for word in list_accelerators()),
         tiles=(),

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from numpy.typing import NDArray
 
-from spikeformers.report.style import DENSITY, INK, PAPER, QUIET, WRONG, picture
+from spikeformers.report.style import COLOURS, DENSITY, INK, PAPER, QUIET, WRONG, picture
 
 MOST_NUMBERS = 20  # classes whose counts are still legible in the cells
 
@@ -68,7 +68,7 @@ def class_accuracy(confusion: Sequence[Sequence[int]], classes: Sequence[str]) -
 
     def draw(figure: FigureBase) -> None:
         axes = figure.subplots()
-        bars = axes.barh(range(len(order)), shares[order], height=0.7)
+        bars = axes.barh(range(len(order)), shares[order], height=0.7, color=COLOURS[0])
         labels = [f"{counts[each, each]} of {total[each]}" for each in order]
         axes.bar_label(bars, labels, padding=4, fontsize=9, color=QUIET)
         axes.set_yticks(range(len(order)), [_cut(classes[each]) for each in order])

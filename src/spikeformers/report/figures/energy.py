@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from spikeformers.measure import Energy, Form
 
 MOST_LAYERS = 40
+LEAST = 0.0005  # share below which a layer would be drawn as 0.0 %
+PARTS = ("compute", "memory")
 COMPUTE, MEMORY = COLOURS[0], COLOURS[5]
 
 
@@ -45,13 +47,13 @@ def energy_by_convention(forms: Sequence[Form]) -> Figure:
 
 def energy_by_layer(energies: Sequence[Energy]) -> Figure:
     """One panel for each convention, one bar for each layer, on scales of their own; shares are of the whole model."""
-    layers = list(by_layer(energies[0].rows, MOST_LAYERS))
+    layers = _charged(energies)
 
     def draw(figure: FigureBase) -> None:
         panels = figure.subplots(1, len(energies), sharey=True, squeeze=False)[0]
         for axes, energy in zip(panels, energies, strict=True):
-            groups = by_layer(energy.rows, MOST_LAYERS).values()
-            compute, memory = ([sum(getattr(row, word) for row in rows) for rows in groups] for word in _PARTS)
+            groups = by_layer(energy.rows, MOST_LAYERS)
+            compute, memory = ([sum(getattr(row, word) for row in groups[name]) for name in layers] for word in PARTS)
             total = energy.millijoules * 1e9 or 1.0
             bars = axes.barh(range(len(layers)), compute, height=0.72, color=COMPUTE)
             if any(memory):
@@ -68,4 +70,11 @@ def energy_by_layer(energies: Sequence[Energy]) -> Figure:
     return picture(10.2, 0.9 + 0.215 * len(layers), draw)
 
 
-_PARTS = ("compute", "memory")
+def _charged(energies: Sequence[Energy]) -> list[str]:
+    """Layers that are not next to nothing in every convention."""
+    all_groups = [(by_layer(energy.rows, MOST_LAYERS), energy.millijoules * 1e9) for energy in energies]
+    return [
+        name
+        for name in all_groups[0][0]
+        if any(sum(row.picojoules for row in groups[name]) > LEAST * total for groups, total in all_groups)
+    ]

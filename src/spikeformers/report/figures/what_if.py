@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Answer = Callable[["AcceleratorReport"], float]
 QUESTIONS: dict[str, tuple[str, str, Answer]] = {
-    "pes": ("Processing elements (PEs)", "images per second", lambda report: report.fps),
+    "pes": ("Processing elements (PEs), times as many", "images per second", lambda report: report.fps),
     "parallel_steps": ("Time steps computed at once", "images per second", lambda report: report.fps),
     "skip_lanes": ("Lanes that skip zeros (1: none)", "images per second", lambda report: report.fps),
     "weight_bits": ("Bits of a weight", "weight bits loaded per image", lambda report: report.total("dram_bits")),
@@ -33,7 +33,7 @@ def what_if(chips: Sequence[Chip]) -> Figure:
         for axes, word in zip(panels.flat, QUESTIONS, strict=True):
             for index, chip in enumerate(chips):
                 _line(axes, chip, word, index)
-            _ticks(axes, sorted({float(value) for chip in chips for value, _ in chip.asked(word)}))
+            _ticks(axes, sorted({value for chip in chips for value, _ in _points(chip, word)}))
             title, unit, _ = QUESTIONS[word]
             axes.set(title=title, ylabel=unit)
             axes.set_ylim(0, 1.1 * axes.dataLim.y1 if axes.has_data() else 1)
@@ -45,16 +45,20 @@ def what_if(chips: Sequence[Chip]) -> Figure:
 
 
 def _line(axes: Axes, chip: Chip, word: str, index: int) -> None:
-    asked = chip.asked(word)
-    if not asked:
+    points = _points(chip, word)
+    if not points:
         return
-    answer = QUESTIONS[word][2]
-    values = [float(value) for value, _ in asked]
-    heights = [answer(report) for _, report in asked]
-    ink = colour(index)
-    axes.plot(values, heights, color=ink, marker="o", markerfacecolor="none", label=chip.report.accelerator)
-    own = float(chip.report.parameters[word].value)
-    axes.plot([own], [answer(chip.report)], color=ink, marker="o", markersize=7, linestyle="none")
+    x, y = zip(*points, strict=True)
+    axes.plot(x, y, color=colour(index), marker="o", markerfacecolor="none", label=chip.report.accelerator)
+    own = 1.0 if word == "pes" else float(chip.report.parameters[word].value)
+    here = QUESTIONS[word][2](chip.report)
+    axes.plot([own], [here], color=colour(index), marker="o", markersize=7, linestyle="none")
+
+
+def _points(chip: Chip, word: str) -> list[tuple[float, float]]:
+    """The answers; numbers of PEs as multiples of the chip's own, to have a scale in common."""
+    unit = float(chip.report.parameters[word].value) if word == "pes" else 1.0
+    return [(float(value) / unit, QUESTIONS[word][2](report)) for value, report in chip.asked(word)]
 
 
 def _ticks(axes: Axes, values: Sequence[float]) -> None:

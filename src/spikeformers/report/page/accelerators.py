@@ -21,7 +21,7 @@ def section(study: Study, sheet: Sheet) -> Content:
         "what-if",
         what_if(chips),
         title="What if",
-        caption="One parameter changed at a time, all others as published or assumed. Filled mark: the accelerator as "
+        caption="What if: one parameter changed at a time, all others as published or assumed. Filled mark: the accelerator as "
         "it is. Zero skipping with n lanes skips at most n − 1 of n cycles.",
         description="; ".join(f"{chip.report.accelerator}: {short(chip.report.fps)} images/s" for chip in chips),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from spikeformers.report.page import accelerators, accuracy, energy, measured, parameters, side_by_side
+from spikeformers.report.page import accelerators, accuracy, audit, energy, firing, measured, parameters, side_by_side
 from spikeformers.report.page.html import Content, Markup, tag
 from spikeformers.report.page.parts import Plate, Sheet
 from spikeformers.report.page.study import Facts, Study
@@ -17,6 +17,8 @@ SECTIONS: dict[str, tuple[str, Callable[[Study, Sheet], Content]]] = {
     "accuracy": ("Accuracy", accuracy.section),
     "parameters": ("Parameters", parameters.section),
     "energy": ("Energy", energy.section),
+    "firing": ("Firing", firing.section),
+    "audit": ("Spike audit", audit.section),
     "accelerators": ("Accelerators", accelerators.section),
 }
 

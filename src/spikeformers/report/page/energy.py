@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from spikeformers.report.figures.energy import energy_by_convention, energy_by_layer
 from spikeformers.report.figures.layers import by_layer
-from spikeformers.report.page.html import Content, Markup
+from spikeformers.report.page.html import Content, Markup, tag
 from spikeformers.report.page.parts import (
     Cell,
     Row,
@@ -51,8 +51,9 @@ def section(study: Study, sheet: Sheet) -> Content:
         "energy-by-layer",
         energy_by_layer(deployed.energies),
         title=f"Energy by layer, {deployed.label}",
-        caption="One panel for each convention, each on its own scale; the figures are shares of the whole model. "
-        "A layer is an operation and what follows it (norm, neuron). Orange: memory traffic.",
+        caption=f"Energy of each layer, {deployed.label}. One panel for each convention, each on its own scale; the figures are shares of the whole model. "
+        "A layer is an operation and what follows it (norm, neuron). Orange: memory traffic. "
+        "Left out: what is below 0.05 % in every convention.",
         description=f"The costliest layers by {CHOSEN}: {', '.join(name for name, _ in costliest(deployed, 3))}.",
     )
     return [
@@ -61,7 +62,7 @@ def section(study: Study, sheet: Sheet) -> Content:
             "measured on a device. Conventions differ in what they count, so a figure means nothing without its "
             "convention, and figures of two conventions must not be compared."
         ),
-        columns([_table(study), paragraph(_words(deployed))], chart),
+        columns(tag("div", _table(study), paragraph(_words(deployed))), chart),
         subheading("Which layer costs most"),
         _top(deployed),
         layers,

@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import TypeAlias
 
-VOID = ("meta", "wbr")
+VOID = ("meta", "br", "wbr")
 
 
 class Markup(str):

@@ -40,7 +40,9 @@ class Sheet:
         """An anchor of this model's own."""
         return f"{self.prefix}-{word}" if self.prefix else word
 
-    def place(self, key: str, figure: Figure, *, title: str, caption: str, description: str) -> Markup:
+    def place(
+        self, key: str, figure: Figure, *, title: str, caption: str, description: str, beside: bool = False
+    ) -> Markup:
         """Put a figure here.
 
         Args:
@@ -49,11 +51,18 @@ class Sheet:
             title: what it is.
             caption: how to read it: axes, units, what a mark means.
             description: what it shows, for those who do not see it.
+            beside: put the caption on its right where there is room.
         """
         self.plates.append(Plate(key=self.id(key), figure=figure, title=title, caption=caption))
         drawing = inline(figure, f"fig-{self.id(key)}", title, description)
         frame = tag("div", drawing, class_="scroll", tabindex=0, role="group", aria_label=f"Figure: {title}")
-        return tag("figure", frame, tag("figcaption", tag("b", title, ". "), caption), id=self.id(f"figure-{key}"))
+        return tag(
+            "figure",
+            frame,
+            tag("figcaption", caption),
+            class_="beside" if beside else None,
+            id=self.id(f"figure-{key}"),
+        )
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,9 @@ def tile(label: Content, value: Content, *notes: Content, kind: str = "") -> Mar
     return tag("div", tag("dt", label), tag("dd", value, class_="value"), lines, class_=f"tile {kind}".strip())
 
 
-def tiles(*each: Markup) -> Markup:
+def tiles(*each: Markup, kind: str = "") -> Markup:
     """Big figures side by side."""
-    return tag("dl", each, class_="tiles")
+    return tag("dl", each, class_=f"tiles {kind}".strip())
 
 
 def paragraph(*content: Content) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from spikeformers.report.page.firing import rate
 from spikeformers.report.page.html import Markup, tag
 from spikeformers.report.page.parts import Cell, Row, Sheet, code, paragraph, table
 from spikeformers.report.page.summary import SHOWN
@@ -28,7 +29,7 @@ def header(studies: Sequence[Study], sheets: Sequence[Sheet]) -> Markup:
                 Cell(count(result.samples), result.samples),
                 Cell(count(study.profile.given.size.parameters), study.profile.given.size.parameters),
                 Cell(str(study.time_steps), study.time_steps),
-                Cell(percent(study.statistics.rate, 1), study.statistics.rate),
+                Cell(rate(study.statistics, study.statistics.rate), study.statistics.rate),
                 *(Cell(joules(each), each) for each in energies),
             ]
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikeformers.catalog import Record
-    from spikeformers.measure import AcceleratorReport, FiringStatistics, Profile
+    from spikeformers.measure import AcceleratorReport, Audit, FiringStatistics, Profile
     from spikeformers.report.results import Tile
     from spikeformers.train import Evaluation
 
@@ -76,6 +76,7 @@ class Study:
         evaluation: on all test images.
         pieces: parameters by part.
         profile: operations and energy of every form.
+        audit: of the deployed form.
         statistics: how its neurons fired.
         chips: accelerators, given the deployed form.
         tiles: examples with their predictions.
@@ -93,6 +94,7 @@ class Study:
     evaluation: Evaluation
     pieces: tuple[Piece, ...]
     profile: Profile
+    audit: Audit
     statistics: FiringStatistics
     chips: tuple[Chip, ...]
     tiles: tuple[Tile, ...]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from spikeformers.report.page.audit import answer, where
 from spikeformers.report.page.energy import CHOSEN, WORDS, costliest, share_of
+from spikeformers.report.page.firing import rate, rate_words
 from spikeformers.report.page.html import Content, Markup, tag
 from spikeformers.report.page.parts import code, tile, tiles
 from spikeformers.report.text import count, joules, percent
@@ -17,7 +19,12 @@ SHOWN = ("exact", "paper", "neurobench")  # the three conventions of the summary
 
 def summary(study: Study) -> Content:
     """Answers first: how accurate, how sparse, how dear, how spike-driven."""
-    return [tag("p", _sentences(study), class_="lead"), tiles(*_first(study)), tiles(*_energies(study))]
+    return [
+        tag("p", _sentences(study), class_="lead"),
+        tiles(*_first(study)),
+        tiles(*_energies(study)),
+        tiles(_driven(study), _costliest(study), kind="two"),
+    ]
 
 
 def origin(study: Study) -> Content:
@@ -34,19 +41,16 @@ def origin(study: Study) -> Content:
 def _sentences(study: Study) -> Content:
     deployed = study.profile.deployed
     energy = deployed.energy(CHOSEN)
-    name, cost = costliest(deployed, 1)[0]
     result = study.evaluation
     return [
         f"This network sorts images into {len(study.classes)} classes. Of the {count(result.samples)} test images of "
         f"{study.dataset} it names {count(result.correct)} correctly: ",
         tag("b", percent(result.accuracy)),
-        f". It looks at every image for {study.time_steps} time steps, and its neurons fire at ",
-        tag("b", percent(study.statistics.rate, 1)),
-        " of their opportunities. Counting every addition that a spike causes, one image costs an estimated ",
+        f". It looks at every image for {study.time_steps} time steps, and on average ",
+        tag("b", rate_words(study.statistics)),
+        ". Counting every addition that a spike causes, one image costs an estimated ",
         tag("b", joules(energy.millijoules)),
-        f" (convention {CHOSEN}, {deployed.label}, memory not counted); the costliest layer is ",
-        code(name),
-        f" with {percent(share_of(deployed, cost), 1)} of that. ",
+        f" (convention {CHOSEN}, {deployed.label}, memory not counted). Nothing was measured on a device.",
     ]
 
 
@@ -60,7 +64,7 @@ def _first(study: Study) -> list[Markup]:
         ),
         tile(
             "Mean firing rate",
-            percent(study.statistics.rate, 1),
+            rate(study.statistics, study.statistics.rate),
             f"spikes per neuron and time step, {study.on}",
         ),
         tile("Parameters", count(size.parameters), f"trained values; {count(len(study.pieces))} parts"),
@@ -68,14 +72,32 @@ def _first(study: Study) -> list[Markup]:
     ]
 
 
+def _driven(study: Study) -> Markup:
+    audit = study.audit
+    additions = f"{percent(audit.share('additions only'), 1)} of the arithmetic is additions of spikes only"
+    return tile("Spike-driven?", answer(audit), additions, *where(audit), kind="warn" if audit.entries else "")
+
+
+def _costliest(study: Study) -> Markup:
+    deployed = study.profile.deployed
+    name, cost = costliest(deployed, 1)[0]
+    share = percent(share_of(deployed, cost), 1)
+    return tile(
+        "Costliest layer",
+        code(name),
+        f"{joules(cost * 1e-9)} of one image's {joules(deployed.energy(CHOSEN).millijoules)}: {share} "
+        f"(convention {CHOSEN}, {deployed.label})",
+    )
+
+
 def _energies(study: Study) -> list[Markup]:
     deployed = study.profile.deployed
     shown = [each for each in deployed.energies if each.convention in SHOWN]
     return [
         tile(
-            ["Energy of one image, convention ", tag("b", each.convention)],
+            ["Energy, convention ", tag("b", each.convention)],
             joules(each.millijoules),
-            f"{WORDS[each.convention]}; {deployed.label}; memory not counted",
+            f"one image: {WORDS[each.convention]}; {deployed.label}; memory not counted",
             kind="energy",
         )
         for each in sorted(shown, key=lambda each: SHOWN.index(each.convention))

@@ -1,0 +1,139 @@
+"""The spike audit on the page: whether additions suffice, and where not, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from spikeformers.report.figures.layers import layer
+from spikeformers.report.page.html import Content, Markup, tag
+from spikeformers.report.page.parts import Cell, Row, Sheet, bullets, code, details, paragraph, share_bar, table
+from spikeformers.report.profile import seen
+from spikeformers.report.text import UNKNOWN, count, percent
+
+if TYPE_CHECKING:
+    from spikeformers.measure import Audit, Audited
+    from spikeformers.report.page.study import Study
+
+INPUT, HEAD = "the model's input", "head"
+MEANING = {
+    "additions only": "weights meet spikes (0, 1 or −1), or spikes choose which integers are added",
+    "integer": "weights meet integers: an integer n takes n additions, or one multiplication",
+    "real": "weights meet real numbers: multiplications",
+}
+LOOK = {"additions only": "plain", "integer": "integer", "real": "real"}
+EVIDENCE = {"proof": "proven", "observed": "seen on the images", "declared": "declared, not seen"}
+
+
+def section(study: Study, sheet: Sheet) -> Content:
+    """Shares of the verdicts, the entries of other computation, and every operation."""
+    audit = study.audit
+    shares: list[Row] = []
+    for verdict, meaning in MEANING.items():
+        share = audit.share(verdict)  # type: ignore[arg-type]
+        rows = [row for row in audit.rows if row.verdict == verdict]
+        shares.append(
+            [badge(verdict), Cell(percent(share, 1), share), share_bar(share), Cell(str(len(rows)), len(rows)), meaning]
+        )
+    return [
+        paragraph(
+            "Spike-driven means that weights meet spikes only, so that additions suffice. ",
+            tag("b", f"{answer(audit)}. "),
+            "Each convolution, linear, product and mask is judged by what it is fed "
+            f"({study.profile.deployed.label}). "
+            "Where the structure of the model proves it, the verdict holds for every image of this size; otherwise it "
+            f"rests on {study.on}.",
+        ),
+        table(["verdict", ">of the arithmetic", "", ">operations", "meaning"], shares),
+        bullets(_violations(audit)) if audit.violations else None,
+        _entries(audit),
+        details(f"All {len(audit.rows)} audited operations", _every(audit)),
+    ]
+
+
+def answer(audit: Audit) -> str:
+    """Whether a model is spike-driven, in three words or so."""
+    kinds = {INPUT if row.source == INPUT else HEAD if row.name.split(".")[0] == HEAD else "" for row in audit.entries}
+    if "" in kinds:
+        return "Not everywhere"
+    words = [word for kind, word in ((INPUT, "the layer that sees the image"), (HEAD, "the head")) if kind in kinds]
+    return f"Yes, but for {' and '.join(words)}" if words else "Yes, everywhere"
+
+
+def where(audit: Audit) -> list[Content]:
+    """For each verdict but additions: its share and the layers, those of all blocks as one."""
+    lines: list[Content] = []
+    for verdict, words in (("integer", "integers"), ("real", "real numbers")):
+        rows = [row for row in audit.entries if row.verdict == verdict]
+        if rows:
+            share = sum(row.operations for row in rows) / audit.operations
+            highest = _highest(rows) if verdict == "integer" else ""
+            lines.append([tag("b", f"{percent(share, 1)} {words}{highest}"), " in ", places(rows)])
+    return lines
+
+
+def places(rows: Iterable[Audited]) -> Content:
+    """Layers by name, those that differ by a number only as one: blocks.*.mlp.expand."""
+    groups: dict[str, set[str]] = {}
+    for row in rows:
+        groups.setdefault(re.sub(r"\.\d+(?=\.|$)", ".*", layer(row.name)), set()).add(layer(row.name))
+    names = [min(members) if len(members) == 1 else pattern for pattern, members in groups.items()]
+    return [[", " if index else None, code(name)] for index, name in enumerate(names)]
+
+
+def badge(verdict: str) -> Markup:
+    """A verdict, marked by colour and word."""
+    return tag("span", verdict, class_=f"badge {LOOK[verdict]}")
+
+
+def _singly(rows: Iterable[Audited]) -> list[Audited]:
+    return list({row.name: row for row in rows}.values())
+
+
+def _highest(rows: Iterable[Audited]) -> str:
+    largest = [operand.highest for row in rows for operand in row.seen if operand.highest is not None]
+    return f" up to {max(largest)}" if largest else ""
+
+
+def _violations(audit: Audit) -> Iterable[Content]:
+    for row in audit.violations:
+        yield [code(row.name), f" saw {seen(row.seen)}, more than it declares: {', '.join(row.declared)}."]
+
+
+def _entries(audit: Audit) -> Content:
+    """Where other computation than additions enters; reasons that several operations share are said once."""
+    if not audit.entries:
+        return None
+    groups: dict[tuple[str, str], list[Audited]] = {}
+    for row in audit.entries:
+        groups.setdefault((row.verdict, row.why), []).append(row)
+    rows: list[Row] = []
+    for (verdict, why), members in groups.items():
+        operations = sum(row.operations for row in members)
+        share = operations / audit.operations
+        names = [[tag("br") if index else None, code(row.name)] for index, row in enumerate(_singly(members))]
+        evidence = ", ".join(dict.fromkeys(EVIDENCE[row.evidence] for row in members))
+        rows.append([names, badge(verdict), why, evidence, Cell(percent(share, 1), share)])
+    return [
+        tag("h4", "Where other computation enters, and why"),
+        table(["operation", "verdict", "why", "evidence", ">share"], rows),
+    ]
+
+
+def _every(audit: Audit) -> Markup:
+    rows: list[Row] = [
+        [
+            code(row.name),
+            row.kind,
+            badge(row.verdict),
+            EVIDENCE[row.evidence],
+            " × ".join(each or UNKNOWN for each in row.declared),
+            " × ".join(each or UNKNOWN for each in row.proven),
+            seen(row.seen),
+            Cell(count(row.operations / audit.samples), row.operations),
+        ]
+        for row in audit.rows
+    ]
+    headers = ["operation", "kind", "verdict", "evidence", "declared", "proven", "seen", ">operations per image"]
+    return table(headers, rows)
