@@ -70,6 +70,11 @@ class LayerFiring:
         return self.channels * self.positions
 
     @property
+    def graded(self) -> bool:
+        """Whether a neuron may emit more than one spike at a time step."""
+        return self.values.startswith("integer")
+
+    @property
     def rate(self) -> float:
         """Spikes per neuron and time step: of a binary neuron its firing rate."""
         return self.spikes / self.elements
@@ -97,6 +102,11 @@ class FiringStatistics:
     layers: tuple[LayerFiring, ...]
     samples: int
     name: str
+
+    @property
+    def graded(self) -> bool:
+        """Whether some neuron may emit more than one spike at a time step, so that rates are no percentages."""
+        return any(layer.graded for layer in self.layers)
 
     @property
     def rate(self) -> float:

@@ -76,6 +76,17 @@ def word_value(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def layer_label(name: str, call: int = 0) -> str:
+    """A neuron layer or attention by what it is the neuron or attention of; later calls are numbered.
+
+    >>> layer_label("blocks.0.attention.q.neuron")
+    'blocks.0.attention.q'
+    """
+    head, _, last = name.rpartition(".")
+    short = head if head and last in ("neuron", "attention") else name
+    return f"{short} (call {call + 1})" if call else short
+
+
 def bar(share: float, width: int = 16) -> str:
     """Draw a share of one as a bar of at most `width` letters, exact to an eighth of a letter."""
     eighths = round(max(0.0, min(1.0, share)) * width * 8)

@@ -14,9 +14,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 
-from spikeformers.report.figures.panels import WIDTH, entitle, label, lines_of
+from spikeformers.report.figures.panels import WIDTH, entitle, lines_of
 from spikeformers.report.style import COLOURS, DENSITY, GRID, INK, QUIET, as_percent, picture
-from spikeformers.report.text import count
+from spikeformers.report.text import count, layer_label
 
 if TYPE_CHECKING:
     from spikeformers.measure import FiringStatistics, LayerFiring
@@ -43,13 +43,13 @@ def firing_heat_map(statistics: FiringStatistics, on: str = "") -> Figure:
         entitle(figure, "Firing rate by layer and time step", note, width)
         cells = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, layers in zip(cells, panels, strict=True):
-            _heat(axes, layers, rows, highest, whole=not _graded(statistics))
+            _heat(axes, layers, rows, highest, whole=not statistics.graded)
         scale = ScalarMappable(Normalize(0, highest), DENSITY)
         bar = figure.colorbar(scale, ax=list(cells), fraction=0.03, pad=0.01, aspect=30, shrink=min(1.0, 12 / rows))
         bar.locator = MaxNLocator(6, steps=[1, 2, 5, 10])
         bar.ax.tick_params(labelsize=8)
         bar.outline.set_visible(False)
-        if not _graded(statistics):
+        if not statistics.graded:
             as_percent(bar.ax, "y")
 
     return picture(width, 1.0 + ROW * rows + 0.14 * lines_of(note, width), draw)
@@ -91,7 +91,7 @@ def channel_rates(statistics: FiringStatistics, on: str = "") -> Figure:
         for axes, layers in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
             _spread(axes, layers, rows)
             axes.set_xlim(-0.02 * highest, 1.03 * highest)
-            if not _graded(statistics):
+            if not statistics.graded:
                 as_percent(axes, "x")
 
     return picture(width, 1.15 + ROW * rows + 0.14 * lines_of(note, width), draw)
@@ -157,7 +157,7 @@ def _spread(axes: Axes, layers: Sequence[LayerFiring], rows: int) -> None:
 
 def _rows(axes: Axes, layers: Sequence[LayerFiring], rows: int, centre: float) -> None:
     """Names on the left, the first layer on top, rows of the same height in every panel."""
-    names = [label(layer.name, layer.call) for layer in layers]
+    names = [layer_label(layer.name, layer.call) for layer in layers]
     axes.set_yticks([place + centre for place in range(len(layers))], names, fontsize=7.5)
     axes.set_ylim(rows - 0.5 + centre, centre - 0.5)
     axes.tick_params(length=0)
@@ -173,14 +173,9 @@ def _panels(layers: Sequence[LayerFiring]) -> list[Sequence[LayerFiring]]:
     return [layers[:half], layers[half:]]
 
 
-def _graded(statistics: FiringStatistics) -> bool:
-    """Whether a neuron may count more than one spike at a time step, so that percent would mislead."""
-    return any(layer.values.startswith("integer") for layer in statistics.layers)
-
-
 def _unit(statistics: FiringStatistics) -> str:
     unit = "Spikes per neuron and time step"
-    unit += ", an integer n counted as n spikes." if _graded(statistics) else ", in percent."
+    unit += ", an integer n counted as n spikes." if statistics.graded else ", in percent."
     if any(layer.values == "real" for layer in statistics.layers):
         unit += " Layers with real outputs have no spikes: theirs is the share of outputs other than zero."
     return unit

@@ -13,9 +13,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
-from spikeformers.report.figures.panels import WIDTH, entitle, evenly, folded, in_rows, label, lines_of
+from spikeformers.report.figures.panels import WIDTH, entitle, evenly, folded, in_rows, lines_of
 from spikeformers.report.style import COLOURS, INK, QUIET, picture
-from spikeformers.report.text import count, percent
+from spikeformers.report.text import count, layer_label, percent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +76,7 @@ def _panel(axes: Axes, layer: LayerFiring, span: tuple[float, float]) -> None:
     axes.tick_params(labelsize=7.5)
     axes.grid(visible=False)
     axes.spines["left"].set_visible(False)
-    axes.set_title(folded(label(layer.name, layer.call), LETTERS), fontsize=7.5, fontweight="normal", pad=2)
+    axes.set_title(folded(layer_label(layer.name, layer.call), LETTERS), fontsize=7.5, fontweight="normal", pad=2)
     axes.text(0.99, 0.96, _words(layer), transform=axes.transAxes, ha="right", va="top", fontsize=7.5, color=QUIET)
 
 
@@ -93,19 +93,19 @@ def _top(axes: Axes, shares: np.ndarray, edges: np.ndarray) -> float:
 def _fires(layer: LayerFiring, edges: np.ndarray) -> NDArray[np.bool_]:
     """Which bins hold potentials that make the neuron fire, from their edges in thresholds."""
     middle: NDArray[np.float64] = (edges[:-1] + edges[1:]) / 2
-    if layer.values.startswith("integer"):
+    if layer.graded:
         return middle > 0.5
     return np.abs(middle) > 1 if layer.values.startswith("ternary") else middle > 1
 
 
 def _thresholds(layer: LayerFiring) -> tuple[float, ...]:
-    if layer.values.startswith("integer"):
+    if layer.graded:
         return (0.5,)
     return (-1.0, 1.0) if layer.values.startswith("ternary") else (1.0,)
 
 
 def _words(layer: LayerFiring) -> str:
-    if layer.values.startswith("integer"):
+    if layer.graded:
         return f"{layer.rate:.2f} spikes"
     if layer.values == "real":
         assert layer.membrane is not None
@@ -130,7 +130,7 @@ def _span(layers: Sequence[LayerFiring]) -> tuple[float, float]:
 
 def _note(statistics: FiringStatistics, shown: Sequence[LayerFiring], known: int, on: str) -> str:
     words = "In thresholds of the layer: a neuron fires where its potential reaches 1"
-    if any(layer.values.startswith("integer") for layer in shown):
+    if any(layer.graded for layer in shown):
         words += " (one that counts emits the nearest whole number, so from 0.5 on)"
     outside = max((_outside(layer.membrane) for layer in shown if layer.membrane is not None), default=0.0)
     words += f". Up to {percent(outside, 1)} of a layer's potentials lie beyond the bins. " if outside else ". "

@@ -17,13 +17,6 @@ WIDTH = 10.2  # inches, of a figure as wide as a page
 Item = TypeVar("Item")
 
 
-def label(name: str, call: int = 0) -> str:
-    """A neuron layer or attention by what it belongs to: blocks.0.attention.q of blocks.0.attention.q.neuron."""
-    head, _, last = name.rpartition(".")
-    short = head if head and last in ("neuron", "attention") else name
-    return f"{short} ({call + 1})" if call else short
-
-
 def folded(name: str, width: int) -> str:
     """A dotted name in two lines where it is longer than `width` letters: up to its last block, and the rest."""
     head, number, rest = re.match(r"(?:(.*\.)?(\d+)\.)?(.*)", name).groups("")  # type: ignore[union-attr]
