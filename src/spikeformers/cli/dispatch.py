@@ -22,6 +22,7 @@ COMMANDS = (
     "eval",
     "predict",
     "profile",
+    "audit",
     "inspect",
     "convert",
     "doctor",

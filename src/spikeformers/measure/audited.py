@@ -81,6 +81,17 @@ class Audit:
         return tuple(row for row in self.rows if row.verdict != "additions only")
 
     @property
+    def inner(self) -> tuple[Audited, ...]:
+        """Those between the ends: not fed the model's input itself, and no part of the head that comes last."""
+        ends = {row.name for row in self.rows if row.source == "the model's input"}
+        head, _, _ = self.rows[-1].name.rpartition(".") if self.rows else ("", "", "")
+        for row in reversed(self.rows):
+            if row is not self.rows[-1] and not (head and row.kind == "linear" and row.name.startswith(f"{head}.")):
+                break
+            ends.add(row.name)
+        return tuple(row for row in self.entries if row.name not in ends)
+
+    @property
     def violations(self) -> tuple[Audited, ...]:
         """The rows that saw more than they are declared to."""
         return tuple(row for row in self.rows if row.violation)
