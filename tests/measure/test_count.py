@@ -398,20 +398,6 @@ def test_plain_modules() -> None:
     assert counts.uncounted == ()
 
 
-def test_what_is_not_known_is_named() -> None:
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
-            self.wrap = nn.Conv1d(8, 8, 3, padding=1, padding_mode="circular")
-
-        def forward(self, x: Tensor) -> Tensor:
-            mixed: Tensor = self.attention(x, x, x)[0]
-            return self.wrap(mixed.transpose(1, 2))
-
-    assert count(Net(), torch.randn(2, 5, 8)).uncounted == ("attention", "wrap")
-
-
 @pytest.mark.parametrize("data", [[], [torch.zeros(0, 3, 8, 8)], [{"image": 1}], ["x"]])
 def test_data_that_cannot_be_counted(data: Any) -> None:
     with pytest.raises(InputError, match=r"sample|batch"):

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -75,7 +74,7 @@ def look(x: Tensor, declared: Values) -> Operand:
     active = sizes if peak <= 1 else sizes.clamp(max=1)
     total = _sum(sizes, peak)
     zeros = elements - (total if peak <= 1 else _sum(active))
-    unit = peak <= 1 if scale == 1 else _is_unit(x)
+    unit = peak <= 1 if scale == 1 else peak == 0 or (math.isclose(peak * scale, 1, rel_tol=1e-3) and _is_unit(x))
     seen = Seen(kind=kind, highest=peak, scale=scale, zeros=zeros, elements=elements, total=total)
     return Operand(active, None if peak <= 1 else sizes, seen, unit)
 
@@ -85,10 +84,12 @@ def _whole(x: Tensor, scale: float) -> Tensor | None:
     # A few elements tell most real tensors.
     if x.dim() > 2 and len(x) > 1 and _whole(x[0], scale) is None:
         return None
+    counts = x if scale == 1 else x / scale
+    # What is infinite or not a number has no fraction of zero either.
+    if not counts.is_floating_point() or bool(counts.frac().abs_().sum() == 0):
+        return counts
     if scale == 1:
-        # What is infinite or not a number has no fraction of zero either.
-        return x if not x.is_floating_point() or bool(x.frac().abs_().sum() == 0) else None
-    counts = x / scale
+        return None
     whole = counts.round()
     # The slack of `Values.hold`, for the same reason.
     slack, apart = math.sqrt(torch.finfo(counts.dtype).eps), counts.sub_(whole).abs_()
@@ -112,14 +113,17 @@ def _ones(x: Tensor) -> Tensor:
     return torch.ne(x, 0, out=torch.empty_like(x))
 
 
-def _sum(amounts: Tensor, peak: int = 1, axes: Sequence[int] | None = None) -> Any:
-    """Exact sums of whole numbers from 0 to `peak`: an int over all axes, else int64 [...]."""
-    wanted = tuple(range(amounts.dim())) if axes is None else tuple(axes)
-    terms = prod(amounts.shape[axis] for axis in wanted)
+def _sum(amounts: Tensor, peak: int = 1) -> int:
+    """Exact sum of whole numbers from 0 to `peak`."""
+    return int(_sums(amounts, peak, range(amounts.dim())))
+
+
+def _sums(amounts: Tensor, peak: int, axes: Sequence[int]) -> Tensor:
+    """Exact sums over some axes, int64."""
+    terms = prod(amounts.shape[axis] for axis in axes)
     # Sums of whole numbers are exact up to two to the power of a float's digits, whatever their order.
     dtype = torch.float32 if terms * peak <= 2**24 else torch.float64 if terms * peak <= 2**53 else torch.int64
-    summed = amounts.sum(wanted, dtype=dtype) if wanted else amounts
-    return int(summed) if axes is None else summed.to(torch.int64)
+    return (amounts.sum(tuple(axes), dtype=dtype) if axes else amounts).to(torch.int64)
 
 
 def weights_met(spec: OpSpec, weight: Tensor | None, sizes: tuple[int, ...]) -> Tensor:
@@ -193,11 +197,14 @@ def tally_weighted(spec: OpSpec, operand: Operand, met: Tensor, output: Tensor, 
 def tally_pairs(spec: OpSpec, left: Operand, right: Operand, output: Tensor, samples: int) -> Tally:
     """A matrix product or a mask."""
     steps = time_steps(spec.timed, output)
+    join: Callable[[Tensor, Tensor], Tensor]
+    shape: tuple[int, int, int, int] | None
     join, shape, terms = _masked, None, 1
     if spec.kind == "product":
         rows, terms, columns = left.active.shape[-2], left.active.shape[-1], right.active.shape[-1]
-        matrices = output.numel() // (rows * columns * samples * steps)
-        join, shape = _multiplied, (rows, terms, matrices * columns, matrices)
+        matrices, rest = divmod(output.numel(), rows * columns * samples * steps)
+        # A plain module may multiply matrices that hold all samples at once.
+        join, shape = _multiplied, None if rest else (rows, terms, matrices * columns, matrices)
     nonzero = _total(_gathered(join(left.active, right.active), 0, spec.timed))
     events = None
     if "real" not in (left.seen.kind, right.seen.kind):
@@ -238,7 +245,7 @@ def _gathered(amounts: Tensor, last: int, timed: bool, peak: int | None = None) 
     """
     first = 1 if time_steps(timed, amounts) > 1 else 0
     axes = tuple(range(first, amounts.dim() - last))
-    summed = amounts.sum(axes) if peak is None and axes else _sum(amounts, peak or 1, axes)
+    summed = amounts.sum(axes) if peak is None and axes else _sums(amounts, peak or 1, axes)
     return summed if first else summed.unsqueeze(0)
 
 

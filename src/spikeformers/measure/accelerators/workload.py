@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal
 
 from spikeformers.errors import InputError
-from spikeformers.measure.counts import Count, Counts, Seen
+from spikeformers.measure.counts import OPERATIONS, Count, Counts, Seen
 
 Map = Literal["", "map", "keys first"]
 
@@ -67,7 +67,7 @@ class Workload:
 
 
 def workloads(counts: Counts, *, real_bits: int = 8) -> tuple[tuple[Workload, ...], tuple[str, ...]]:
-    """The workloads of a counted model, and the names of its operations that are none (masks).
+    """The workloads of a counted model, and the names of its operations that are none: masks, and products over all samples.
 
     Args:
         counts: from `measure.count`.
@@ -84,7 +84,7 @@ def workloads(counts: Counts, *, real_bits: int = 8) -> tuple[tuple[Workload, ..
         if row.shape is not None:
             products += [len(made)] if row.kind == "product" else []
             made.append(_workload(row, real_bits))
-        elif row.kind == "mask":
+        elif row.kind in OPERATIONS:
             missing.append(row.name)
         elif row.kind == "softmax":
             weighed.add(len(made) - 1)
