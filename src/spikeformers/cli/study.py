@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from spikeformers import catalog
 from spikeformers.cli.measuring import Subject, counting
@@ -13,23 +13,30 @@ from spikeformers.errors import ConfigError, InputError, UnknownNameError
 from spikeformers.measure import (
     AcceleratorReport,
     Counts,
+    Robustness,
     accelerator,
+    attention_maps,
     audit,
     forms,
     list_accelerators,
     profile,
+    rasters,
     read_accelerator,
+    robustness,
     statistics,
 )
 from spikeformers.models import SpikingModel, read_header
 from spikeformers.report.page.study import Chip, Number, Piece, Study, Training
-from spikeformers.train import evaluate
+from spikeformers.report.results import Tile
+from spikeformers.train import evaluate, probabilities
 from spikeformers.train.feed import enough_workers
 from spikeformers.train.run import read_provenance
 
+EXAMPLES = 4  # images whose spikes and attention are shown
 
-def study(subject: Subject, *, batch_size: int) -> Study:
-    """Measure a model in every way the page shows.
+
+def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Study:
+    """Measure a model in every way the page shows; its robustness only if asked, as that takes longest.
 
     Raises:
         InputError: it is not one of the models here, of which alone spikes and attention are known.
@@ -50,6 +57,7 @@ def study(subject: Subject, *, batch_size: int) -> Study:
         audited = audit(deployed, subject.batches(batch_size), progress=progress)
     with counting(f"{subject.label}: spikes", subject.samples) as progress:
         fired = statistics(model, subject.batches(batch_size), progress=progress)
+    shown, (x, _) = (next(iter(read(EXAMPLES))) for read in (subject.pictures, subject.batches))
     return Study(
         label=subject.label,
         name=subject.name,
@@ -66,8 +74,33 @@ def study(subject: Subject, *, batch_size: int) -> Study:
         audit=audited,
         statistics=fired,
         chips=tuple(_chip(profiled.deployed.counts, word) for word in list_accelerators()),
-        tiles=(),
+        tiles=tuple(_tiles(subject, shown)),
+        rasters=rasters(model, x[:1]),
+        attention=attention_maps(model, x),
+        robustness=_robustness(subject, batch_size) if disturbed else None,
     )
+
+
+def _robustness(subject: Subject, batch_size: int) -> Robustness:
+    with counting(f"{subject.label}: robustness", subject.samples) as progress:
+        return robustness(
+            subject.model, subject.pictures(batch_size), mean=subject.mean, std=subject.std, progress=progress
+        )
+
+
+def _tiles(subject: Subject, shown: tuple[Tensor, Tensor]) -> Iterator[Tile]:
+    """Images as the model gets them, uint8, with what it says about them."""
+    images, labels = shown
+    shares = probabilities(subject.model, images, mean=subject.mean, std=subject.std)
+    certainty, answers = shares.max(1)
+    classes = subject.data.classes
+    for index, image in enumerate(images):
+        yield Tile(
+            image=image.numpy(),
+            label=classes[int(labels[index])],
+            predicted=classes[int(answers[index])],
+            probability=float(certainty[index]),
+        )
 
 
 def _record(name: str) -> catalog.Record | None:

@@ -77,6 +77,10 @@ class Tile:
     predicted: str
     probability: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the image."""
+        return {"label": self.label, "predicted": self.predicted, "probability": self.probability}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Portrait:

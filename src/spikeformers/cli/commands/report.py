@@ -7,7 +7,7 @@ is measured on all test images, everything else on --limit of them, spread evenl
 Examples:
   spikeformers report runs/digits_spikformer
   spikeformers report runs/a runs/b --out comparison
-  spikeformers report runs/a --limit 500 --out page.html
+  spikeformers report runs/a --limit 500 --robustness --out page.html
   spikeformers report runs/a --json > figures.json
 """
 
@@ -31,6 +31,7 @@ def run(
     data_dir: Path | None = None,
     out: Path | None = None,
     limit: int = 100,
+    robustness: bool = False,
     batch_size: int = 50,
     device: str = "cpu",
     csv: Path | None = None,
@@ -44,6 +45,7 @@ def run(
         data_dir: Directory of the data set. None: the place its installer uses.
         out: Directory, or a file that ends in .html. None: report/ in the run, of several models ./report.
         limit: Test images to look at, at most; accuracy is measured on all of them.
+        robustness: Measure accuracy under disturbances, too; this takes longest.
         batch_size: Images computed at once; NeuroBench's split into ACs and MACs depends on it.
         device: Where to compute: cpu, cuda, cuda:1 ...
         csv: File for a table with a row for each model.
@@ -56,10 +58,11 @@ def run(
     from spikeformers.report.page import write
 
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
-    studies = [study(subject, batch_size=batch_size) for subject in subjects]
+    studies = [study(subject, batch_size=batch_size, disturbed=robustness) for subject in subjects]
     options = {"--dataset": dataset, "--data-dir": data_dir, "--out": out, "--limit": limit, "--batch-size": batch_size}
+    words = ["--robustness"] if robustness else []
     page = write.page_file(_place(models) if out is None else out)
-    written = write.write_page(studies, _facts(models, options), page)
+    written = write.write_page(studies, _facts([*models, *words], options), page)
     if csv is not None:
         write_csv(csv, write.page_rows(studies))
     if json:
@@ -74,7 +77,7 @@ def _place(models: tuple[str, ...]) -> Path:
     return only / "report" if len(models) == 1 and only.is_dir() else Path("report")
 
 
-def _facts(models: tuple[str, ...], options: dict[str, str | int | Path | None]) -> Facts:
+def _facts(words: list[str], options: dict[str, str | int | Path | None]) -> Facts:
     import torch
 
     from spikeformers.report.page.study import Facts
@@ -82,6 +85,6 @@ def _facts(models: tuple[str, ...], options: dict[str, str | int | Path | None])
 
     given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
     return Facts(
-        command=shlex.join(["spikeformers", "report", *models, *given]),
+        command=shlex.join(["spikeformers", "report", *words, *given]),
         versions={"spikeformers": __version__, "torch": torch.__version__},
     )

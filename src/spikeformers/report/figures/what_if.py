@@ -21,7 +21,7 @@ QUESTIONS: dict[str, tuple[str, str, Answer]] = {
     "pes": ("Processing elements (PEs), times as many", "images per second", lambda report: report.fps),
     "parallel_steps": ("Time steps computed at once", "images per second", lambda report: report.fps),
     "skip_lanes": ("Lanes that skip zeros (1: none)", "images per second", lambda report: report.fps),
-    "weight_bits": ("Bits of a weight", "weight bits loaded per image", lambda report: report.total("dram_bits")),
+    "weight_bits": ("Bits of a weight", "weight bits read per image", lambda report: report.total("weight_bits")),
 }
 
 

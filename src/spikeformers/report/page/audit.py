@@ -45,7 +45,7 @@ def section(study: Study, sheet: Sheet) -> Content:
             "Where the structure of the model proves it, the verdict holds for every image of this size; otherwise it "
             f"rests on {study.on}.",
         ),
-        table(["verdict", ">of the arithmetic", "", ">operations", "meaning"], shares),
+        table(["verdict", ">of the arithmetic", "", ">operations", "meaning"], shares, stack=True),
         bullets(_violations(audit)) if audit.violations else None,
         _entries(audit),
         details(f"All {len(audit.rows)} audited operations", _every(audit)),
@@ -117,7 +117,7 @@ def _entries(audit: Audit) -> Content:
         rows.append([names, badge(verdict), why, evidence, Cell(percent(share, 1), share)])
     return [
         tag("h4", "Where other computation enters, and why"),
-        table(["operation", "verdict", "why", "evidence", ">share"], rows),
+        table(["operation", "verdict", "why", "evidence", ">share"], rows, stack=True),
     ]
 
 

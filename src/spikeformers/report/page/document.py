@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 
-from spikeformers.report.page import accelerators, accuracy, audit, energy, firing, measured, parameters, side_by_side
+from spikeformers.report.page import (
+    accelerators,
+    accuracy,
+    audit,
+    energy,
+    examples,
+    firing,
+    measured,
+    parameters,
+    robustness,
+    side_by_side,
+)
 from spikeformers.report.page.html import Content, Markup, tag
 from spikeformers.report.page.parts import Plate, Sheet
 from spikeformers.report.page.study import Facts, Study
@@ -18,8 +29,10 @@ SECTIONS: dict[str, tuple[str, Callable[[Study, Sheet], Content]]] = {
     "parameters": ("Parameters", parameters.section),
     "energy": ("Energy", energy.section),
     "firing": ("Firing", firing.section),
+    "examples": ("Examples", examples.section),
     "audit": ("Spike audit", audit.section),
     "accelerators": ("Accelerators", accelerators.section),
+    "robustness": ("Robustness", robustness.section),
 }
 
 
@@ -62,6 +75,7 @@ def _article(study: Study, sheet: Sheet, *, several: bool) -> Markup:
     shown = {
         key: tag("section", tag(below, title), make(study, sheet), id=sheet.id(key))
         for key, (title, make) in SECTIONS.items()
+        if key != "robustness" or study.robustness is not None
     }
     links = [tag("li", tag("a", SECTIONS[key][0], href=f"#{sheet.id(key)}")) for key in shown]
     return tag(

@@ -51,9 +51,9 @@ def section(study: Study, sheet: Sheet) -> Content:
         "energy-by-layer",
         energy_by_layer(deployed.energies),
         title=f"Energy by layer, {deployed.label}",
-        caption=f"Energy of each layer, {deployed.label}. One panel for each convention, each on its own scale; the figures are shares of the whole model. "
-        "A layer is an operation and what follows it (norm, neuron). Orange: memory traffic. "
-        "Left out: what is below 0.05 % in every convention.",
+        caption=f"Energy of each layer, {deployed.label}. One panel for each convention, on a scale of its own; the "
+        "figures are shares of the whole model. A layer is an operation and what follows it (norm, neuron). Orange: "
+        "memory traffic. Left out: what is below 0.05 % in every convention.",
         description=f"The costliest layers by {CHOSEN}: {', '.join(name for name, _ in costliest(deployed, 3))}.",
     )
     return [

@@ -56,13 +56,8 @@ class Sheet:
         self.plates.append(Plate(key=self.id(key), figure=figure, title=title, caption=caption))
         drawing = inline(figure, f"fig-{self.id(key)}", title, description)
         frame = tag("div", drawing, class_="scroll", tabindex=0, role="group", aria_label=f"Figure: {title}")
-        return tag(
-            "figure",
-            frame,
-            tag("figcaption", caption),
-            class_="beside" if beside else None,
-            id=self.id(f"figure-{key}"),
-        )
+        look, anchor = "beside" if beside else None, self.id(f"figure-{key}")
+        return tag("figure", frame, tag("figcaption", caption), class_=look, id=anchor)
 
 
 @dataclass(frozen=True)
@@ -76,24 +71,28 @@ class Cell:
 Row: TypeAlias = "Sequence[Content | Cell]"
 
 
-def table(headers: Sequence[str], rows: Iterable[Row], *, caption: str = "") -> Markup:
-    """A table; a header that begins with ">" is over numbers. The first cell of a row names it."""
-    right = [header.startswith(">") for header in headers]
-    head = [
-        tag("th", header.removeprefix(">"), scope="col", class_="number" if numbers else None)
-        for header, numbers in zip(headers, right, strict=True)
-    ]
-    body = [tag("tr", [_cell(cell, right[index], first=index == 0) for index, cell in enumerate(row)]) for row in rows]
-    inner = tag(
-        "table", tag("caption", caption) if caption else None, tag("thead", tag("tr", head)), tag("tbody", body)
-    )
+def table(headers: Sequence[str], rows: Iterable[Row], *, caption: str = "", stack: bool = False) -> Markup:
+    """A table.
+
+    Args:
+        headers: one that begins with ">" is over numbers.
+        rows: their first cell names them.
+        caption: above it.
+        stack: on a phone, write the cells of a row below each other; for tables of a few long rows.
+    """
+    heads = [(header.removeprefix(">"), "number" if header.startswith(">") else None) for header in headers]
+    head = [tag("th", word, scope="col", class_=look) for word, look in heads]
+    body = [tag("tr", [_cell(cell, *heads[index], first=index == 0) for index, cell in enumerate(row)]) for row in rows]
+    parts = (tag("caption", caption) if caption else None, tag("thead", tag("tr", head)), tag("tbody", body))
+    inner = tag("table", parts, class_="stack" if stack else None)
     return tag("div", inner, class_="scroll", tabindex=0, role="group", aria_label=caption or "Table")
 
 
-def _cell(cell: Content | Cell, numbers: bool, *, first: bool) -> Markup:
+def _cell(cell: Content | Cell, word: str, look: str | None, *, first: bool) -> Markup:
     content, value = (cell.text, f"{cell.value:.12g}") if isinstance(cell, Cell) else (cell, None)
-    name, scope = ("th", "row") if first else ("td", None)
-    return tag(name, content, scope=scope, class_="number" if numbers else None, data_value=value)
+    if first:
+        return tag("th", content, scope="row", class_=look, data_value=value)
+    return tag("td", content, class_=look, data_value=value, data_label=word or None)
 
 
 def share_bar(share: float) -> Markup:

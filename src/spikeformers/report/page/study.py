@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spikeformers.catalog import Record
-    from spikeformers.measure import AcceleratorReport, Audit, FiringStatistics, Profile
+    from spikeformers.measure import (
+        AcceleratorReport,
+        AttentionMap,
+        Audit,
+        FiringStatistics,
+        Profile,
+        Raster,
+        Robustness,
+    )
     from spikeformers.report.results import Tile
     from spikeformers.train import Evaluation
 
@@ -59,6 +67,15 @@ class Chip:
         """The values of one parameter; none where it was not asked."""
         return self.questions.get(word, ())
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values; of each answer the figures of the whole model."""
+        words = ("cycles", "fps", "utilisation", "millijoules")
+        answers = {
+            word: [{"value": value, **{each: getattr(report, each) for each in words}} for value, report in asked]
+            for word, asked in self.questions.items()
+        }
+        return {"report": self.report.to_dict(), "questions": answers}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
@@ -79,7 +96,10 @@ class Study:
         audit: of the deployed form.
         statistics: how its neurons fired.
         chips: accelerators, given the deployed form.
-        tiles: examples with their predictions.
+        tiles: a few images with their predictions.
+        rasters: spikes for the first of them.
+        attention: of all of them.
+        robustness: None where it was not measured.
     """
 
     label: str
@@ -98,10 +118,25 @@ class Study:
     statistics: FiringStatistics
     chips: tuple[Chip, ...]
     tiles: tuple[Tile, ...]
+    rasters: tuple[Raster, ...]
+    attention: tuple[AttentionMap, ...]
+    robustness: Robustness | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON; pictures are left out."""
-        return asdict(self)
+        """Plain values, ready for JSON; of the examples their labels, predictions and spikes."""
+        words = ("label", "name", "checkpoint", "time_steps", "dataset", "classes", "on")
+        whole = ("evaluation", "profile", "audit", "statistics")
+        return {
+            **{word: getattr(self, word) for word in words},
+            **{word: getattr(self, word).to_dict() for word in whole},
+            "training": None if self.training is None else asdict(self.training),
+            "parameters": {piece.name: piece.parameters for piece in self.pieces},
+            "accelerators": [chip.to_dict() for chip in self.chips],
+            "examples": [tile.to_dict() for tile in self.tiles],
+            "rasters": [raster.to_dict() for raster in self.rasters],
+            "attention": [each.to_dict() for each in self.attention],
+            "robustness": None if self.robustness is None else self.robustness.to_dict(),
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
