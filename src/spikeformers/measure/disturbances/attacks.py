@@ -4,10 +4,10 @@ FGSM is one step of size epsilon from the picture (Goodfellow, Shlens, Szegedy, 
 ball of radius epsilon, takes several smaller steps, and is brought back into the ball after each (Madry et al., ICLR
 2018). Pixels stay between 0 and 255; they are not rounded.
 
-A spiking network has no gradient of its own: what an attack follows depends on the surrogate it is given, which may lead
-nowhere where another would succeed, and is zero where every potential is out of its reach. So accuracy under one attack
-is no lower bound of the accuracy under the worst perturbation. Try several surrogates, and take for each picture the one
-that does most harm.
+A spiking network has no gradient of its own: what an attack follows depends on the surrogate it is given, which may
+lead nowhere where another would succeed, and is zero where every potential is out of its reach. So accuracy under one
+attack is no lower bound of the accuracy under the worst perturbation. Try several surrogates, and take for each picture
+the one that does most harm.
 """
 
 from __future__ import annotations

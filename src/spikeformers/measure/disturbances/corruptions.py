@@ -73,10 +73,10 @@ CORRUPTIONS: dict[str, Corruption] = {
         impulse_noise, (0.01, 0.02, 0.03, 0.05, 0.07), (0.03, 0.06, 0.09, 0.17, 0.27), "share {:g} of all values"
     ),
     "gaussian_blur": Corruption(
-        gaussian_blur, (0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6), "standard deviation {:g} pixels", in_pixels=True
+        gaussian_blur, (0.4, 0.6, 0.7, 0.8, 1), (1, 2, 3, 4, 6), "standard deviation {:g} px", in_pixels=True
     ),
     "motion_blur": Corruption(
-        motion_blur, (1, 1.5, 2, 2, 2.5), (3, 5, 8, 12, 15), "standard deviation {:g} pixels", in_pixels=True
+        motion_blur, (1, 1.5, 2, 2, 2.5), (3, 5, 8, 12, 15), "standard deviation {:g} px", in_pixels=True
     ),
     "brightness": Corruption(
         brightness, (0.05, 0.1, 0.15, 0.2, 0.3), (0.1, 0.2, 0.3, 0.4, 0.5), "{:g} of the pixel range added"
