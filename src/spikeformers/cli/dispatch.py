@@ -25,7 +25,6 @@ COMMANDS = (
     "audit",
     "robustness",
     "report",
-    "robustness",
     "inspect",
     "convert",
     "doctor",
