@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -82,6 +83,14 @@ def test_models_share_a_table_and_what_was_not_tried_is_not_explained() -> None:
     assert "79.0 %" in line(text, "other", "75.0 %", "77.0 %")
     for words in ("attack", "spikes:", "draws", "worst"):
         assert words not in text
+
+
+def test_disturbances_stay_together_where_models_differ_in_surrogates() -> None:
+    few, many = made(worst=False, only=("attack",)), made(only=("attack",))
+    fgsm = tuple(replace(row, name="fgsm") for row in many.rows)
+    text = printed({"one": few, "other": replace(many, rows=(*many.rows, *fgsm))})
+    titles = [each.split("  ")[0] for each in text.splitlines() if each.startswith(("PGD", "FGSM"))]
+    assert titles == [f"{name}, {variant}" for name in ("PGD", "FGSM") for variant in ("own", "atan", "worst")]
 
 
 def test_attacks_without_a_gradient_are_named() -> None:

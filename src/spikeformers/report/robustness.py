@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -65,7 +65,7 @@ def _grid(results: Results, family: Family, header: str) -> RenderableType:
     corrupted = family == "corruption"
     more = [">mean", f"severity {columns[-1]} is"] if corrupted else []
     table = new_table("disturbance", "model", *(f">{header.format(column)}" for column in columns), *more)
-    for name, variant in dict.fromkeys((row.name, row.variant) for row in rows):
+    for name, variant in _disturbances(rows):
         title, said = Text(title_of(name, variant)), ""
         for label, result in results.items():
             found = {_level(row): row for row in result.of(family, name, variant)}
@@ -79,6 +79,13 @@ def _grid(results: Results, family: Family, header: str) -> RenderableType:
             table.add_row(title, Text(label, "cyan"), *cells)
             title = Text()
     return table
+
+
+def _disturbances(rows: Sequence[RobustnessRow]) -> list[tuple[str, str]]:
+    """Names with their variants; the models may differ in those."""
+    names, variants = dict.fromkeys(row.name for row in rows), dict.fromkeys(row.variant for row in rows)
+    found = {(row.name, row.variant) for row in rows}
+    return [(name, variant) for name in names for variant in variants if (name, variant) in found]
 
 
 def _level(row: RobustnessRow) -> float:
