@@ -296,6 +296,36 @@ def test_a_comparison_of_ones_own_is_a_proof_and_a_function_without_a_rule_is_se
     assert [row.proven for row in rows] == [("binary",), ("",)]
 
 
+def test_what_is_written_as_functions_is_audited_too() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(8, 8))
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            spikes = (x > 0).float()
+            counts = spikes @ spikes.transpose(1, 2) @ spikes
+            mixed = counts @ self.weight
+            attended: Tensor = self.attention(mixed, mixed, mixed)[0]
+            return attended
+
+    torch.manual_seed(0)
+    found = audit(Net(), torch.randn(2, 5, 8))
+    inner, outer, weighted, *attention = found.rows
+    assert (inner.kind, inner.verdict, inner.proven) == ("product", "additions only", ("binary", "binary"))
+    assert (outer.kind, outer.verdict, outer.proven) == ("product", "additions only", ("integer up to 8", "binary"))
+    assert (weighted.kind, weighted.verdict, weighted.proven) == ("linear", "integer", ("integer up to 40",))
+    assert {row.evidence for row in (inner, outer, weighted)} == {"proof"}
+    assert [(row.kind, row.verdict) for row in attention] == [
+        ("linear", "real"), ("product", "real"), ("product", "real"), ("linear", "real"),
+    ]  # fmt: skip
+    queries, weights = attention[1:3]
+    assert queries.source == "the output of attention, a linear, with no neuron in between"
+    assert weights.source.startswith("the softmax weights of attention and the output of attention, a linear")
+    assert {row.declared for row in found.rows} == {("",), ("", "")}
+
+
 @pytest.mark.parametrize(
     ("neuron", "expected"), [(LIF(), "additions only"), (TernaryLIF(), "additions only"), (IntegerLIF(), "integer")]
 )

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from spikeformers.errors import InputError
-from spikeformers.layers import OpSpec
+from spikeformers.layers import OpSpec, Values
 from spikeformers.measure.audited import Audit, Audited
 from spikeformers.measure.batches import Progress, batches
 from spikeformers.measure.count import count
@@ -59,7 +59,7 @@ def audit(
     modules = dict(model.named_modules())
     return Audit(
         rows=tuple(
-            _judged(row, modules[row.name], facts.get((row.name, row.call)))
+            _judged(row, modules.get(row.name), facts.get((row.name, row.call)))
             for row in counts.rows
             if row.kind in OPERATIONS
         ),
@@ -71,10 +71,8 @@ def audit(
     )
 
 
-def _judged(row: Count, module: nn.Module, facts: tuple[Fact, ...] | None) -> Audited:
-    spec = describe(module)
-    assert isinstance(spec, OpSpec)
-    declared = (None,) * len(spec.inputs) if is_plain(module) else spec.inputs
+def _judged(row: Count, module: nn.Module | None, facts: tuple[Fact, ...] | None) -> Audited:
+    declared = _declared(module) or (None,) * len(row.seen)
     known = facts or (OUTSIDE,) * len(row.seen)
     operands = [Operand(*each) for each in zip(declared, known, row.seen, strict=True)]
     verdict = verdict_on([operand.kind for operand in operands])
@@ -93,3 +91,11 @@ def _judged(row: Count, module: nn.Module, facts: tuple[Fact, ...] | None) -> Au
         violation=any(operand.violation for operand in operands),
         operations=row.dense,
     )
+
+
+def _declared(module: nn.Module | None) -> tuple[Values, ...]:
+    """What the operands of a module are declared to hold; () of a plain one and of a function."""
+    if module is None or is_plain(module):
+        return ()
+    spec = describe(module)
+    return spec.inputs if isinstance(spec, OpSpec) else ()

@@ -18,6 +18,9 @@ _GROWS: dict[str, SourceKind] = {
     **dict.fromkeys(_MEANS, "mean"),
     **dict.fromkeys(_COUNTS, "count"),
 }
+# What plain modules write as functions.
+_PRODUCTS = frozenset({"mm.default", "bmm.default", "addmm.default", "baddbmm.default", "mv.default"})
+_FUNCTIONS: dict[str, SourceKind] = {"convolution.default": "convolution", "_softmax.default": "softmax"}
 # Of the modules that describe themselves, those whose results are told by what they are.
 _TOLD: dict[str, SourceKind] = {
     "convolution": "convolution",
@@ -60,14 +63,23 @@ def of_reals(operation: str, facts: Sequence[Fact], place: Place) -> tuple[Sourc
         return (Source("weights", place.module),)
     if place.spec is not None and place.spec.kind in _TOLD:
         return (Source(_TOLD[place.spec.kind], place.owner),)
+    if operation in _PRODUCTS:
+        return (Source("linear" if any(map(_is_weights, facts)) else "product", place.module),)
+    if operation in _FUNCTIONS:
+        return (Source(_FUNCTIONS[operation], place.module),)
     if operation in _MEANS:
         return (Source("mean", place.module), *together(activations))
-    if operation in _SUMS and len(activations) < len(real):
+    if operation in _SUMS and len(activations) < len(real) and not _is_bias(activations, place):
         return (Source("table", place.module),)
     if activations and operation in RULES:
         # These change real numbers so little that where they came from says more.
         return activations[0].sources
     return (_function(operation, place),)
+
+
+def _is_bias(activations: Sequence[Fact], place: Place) -> bool:
+    """Whether weights are added to what a product of the same module gives."""
+    return any(fact.sources[:1] == (Source("linear", place.module),) for fact in activations)
 
 
 def _function(operation: str, place: Place) -> Source:

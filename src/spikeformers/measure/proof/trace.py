@@ -20,6 +20,7 @@ from torch.utils.hooks import RemovableHandle
 
 from spikeformers.layers import Neuron, OpSpec, Values
 from spikeformers.measure.describe import describe
+from spikeformers.measure.functions import Functions
 from spikeformers.measure.observe import undisturbed
 from spikeformers.measure.proof.call import Call, bound, name_of, written
 from spikeformers.measure.proof.knowledge import Knowledge, storage
@@ -43,14 +44,19 @@ def trace(model: nn.Module, x: Tensor) -> Facts:
         x: one batch; its values matter only where a model looks at them itself, and there the knowledge ends.
 
     Returns:
-        For each call of each operation that describes itself, by name and number of the call, a fact for each operand.
+        For each call of each operation that `measure.count` counts, by name and number of the call, a fact for each
+        operand.
     """
     tracer = _Tracer(model)
     tracer.knowledge.learn(x, Fact(None, (Source("input"),)))
+    # As in `measure.count`: models here are modules throughout.
+    functions = None if isinstance(model, SpikingModel) else Functions(model, tracer)
     with ExitStack() as stack:
-        stack.enter_context(undisturbed(model, tracer.hooks()))
+        stack.enter_context(undisturbed(model, [*tracer.hooks(), *(functions.hooks() if functions else ())]))
         stack.enter_context(_Leaving(tracer))
         stack.enter_context(tracer)
+        if functions is not None:
+            stack.enter_context(functions.watching())
         model(x)
     return tracer.facts
 
@@ -149,10 +155,21 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._inside.append(module)
         self._entering = self._entering and module in self._entrance
         if isinstance(self._specs[module], OpSpec):
-            name = self._names[module]
-            call = self._calls[name] = self._calls.get(name, -1) + 1
-            operands = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
-            self.facts[name, call] = tuple(map(self.knowledge.of, operands))
+            self._record(self._names[module], [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)])
+
+    def found(self, name: str, spec: OpSpec, weight: Tensor | None, operands: list[Tensor], output: Tensor) -> None:
+        """Take an operation that a plain module writes as a function."""
+        self._record(name, operands)
+
+    def biased(self) -> None:
+        """Nothing: it is a part of that operation."""
+
+    def missed(self, name: str) -> None:
+        """Nothing: it is not audited, as it is not counted."""
+
+    def _record(self, name: str, operands: list[Tensor]) -> None:
+        call = self._calls[name] = self._calls.get(name, -1) + 1
+        self.facts[name, call] = tuple(map(self.knowledge.of, operands))
 
     def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
         self._inside.pop()
