@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from spikeformers.measure import AcceleratorReport
     from spikeformers.report.page.study import Chip, Study
 
+ENERGY = "energy, as far as known"
+
 
 def section(study: Study, sheet: Sheet) -> Content:
     """Predictions of a parametric model, beside what the authors published of their own workloads."""

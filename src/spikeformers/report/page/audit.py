@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from spikeformers.report.figures.layers import layer
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spikeformers.measure import Audit, Audited
     from spikeformers.report.page.study import Study
 
+NAMED = 6  # layers of a line; all are in the tables below
 INPUT, HEAD = "the model's input", "head"
 MEANING = {
     "additions only": "weights meet spikes (0, 1 or −1), or spikes choose which integers are added",
@@ -74,21 +75,15 @@ def where(audit: Audit) -> list[Content]:
 
 
 def places(rows: Iterable[Audited]) -> Content:
-    """Layers by name, those that differ by a number only as one: blocks.*.mlp.expand."""
-    groups: dict[str, set[str]] = {}
-    for row in rows:
-        groups.setdefault(re.sub(r"\.\d+(?=\.|$)", ".*", layer(row.name)), set()).add(layer(row.name))
-    names = [min(members) if len(members) == 1 else pattern for pattern, members in groups.items()]
-    return [[", " if index else None, code(name)] for index, name in enumerate(names)]
+    """The layers of some rows, by name."""
+    names = _patterns(rows, layer)
+    listed: list[Content] = [[", " if index else None, code(name)] for index, name in enumerate(names[:NAMED])]
+    return [*listed, f" and {len(names) - NAMED} more" if len(names) > NAMED else None]
 
 
 def badge(verdict: str) -> Markup:
     """A verdict, marked by colour and word."""
     return tag("span", verdict, class_=f"badge {LOOK[verdict]}")
-
-
-def _singly(rows: Iterable[Audited]) -> list[Audited]:
-    return list({row.name: row for row in rows}.values())
 
 
 def _highest(rows: Iterable[Audited]) -> str:
@@ -102,23 +97,36 @@ def _violations(audit: Audit) -> Iterable[Content]:
 
 
 def _entries(audit: Audit) -> Content:
-    """Where other computation than additions enters; reasons that several operations share are said once."""
+    """Where other computation than additions enters; what differs by the number of a block only is said once."""
     if not audit.entries:
         return None
     groups: dict[tuple[str, str], list[Audited]] = {}
     for row in audit.entries:
-        groups.setdefault((row.verdict, row.why), []).append(row)
+        groups.setdefault((row.verdict, _starred(row.why)), []).append(row)
     rows: list[Row] = []
-    for (verdict, why), members in groups.items():
-        operations = sum(row.operations for row in members)
-        share = operations / audit.operations
-        names = [[tag("br") if index else None, code(row.name)] for index, row in enumerate(_singly(members))]
+    for (verdict, pattern), members in groups.items():
+        reasons = dict.fromkeys(row.why for row in members)
+        share = sum(row.operations for row in members) / audit.operations
+        names = [[tag("br") if index else None, code(name)] for index, name in enumerate(_patterns(members, str))]
         evidence = ", ".join(dict.fromkeys(EVIDENCE[row.evidence] for row in members))
+        why = pattern if len(reasons) > 1 else members[0].why
         rows.append([names, badge(verdict), why, evidence, Cell(percent(share, 1), share)])
     return [
         tag("h4", "Where other computation enters, and why"),
         table(["operation", "verdict", "why", "evidence", ">share"], rows, stack=True),
     ]
+
+
+def _patterns(rows: Iterable[Audited], name_of: Callable[[str], str]) -> list[str]:
+    """Names, those that differ by a number only as one: blocks.*.mlp.expand."""
+    groups: dict[str, set[str]] = {}
+    for name in (name_of(row.name) for row in rows):
+        groups.setdefault(_starred(name), set()).add(name)
+    return [min(members) if len(members) == 1 else pattern for pattern, members in groups.items()]
+
+
+def _starred(text: str) -> str:
+    return re.sub(r"(?<=[a-z_])\.\d+(?=\.|\b)", ".*", text)
 
 
 def _every(audit: Audit) -> Markup:

@@ -18,7 +18,7 @@ from spikeformers.report.page import (
     side_by_side,
 )
 from spikeformers.report.page.html import Content, Markup, tag
-from spikeformers.report.page.parts import Plate, Sheet
+from spikeformers.report.page.parts import Plate, Sheet, breakable
 from spikeformers.report.page.study import Facts, Study
 from spikeformers.report.page.summary import origin, summary
 
@@ -83,7 +83,7 @@ def _article(study: Study, sheet: Sheet, *, several: bool) -> Markup:
         tag(
             "header",
             tag("p", study.label, class_="kicker"),
-            tag(level, study.name),
+            tag(level, breakable(study.name)),
             origin(study),
             summary(study),
         ),

@@ -95,7 +95,7 @@ def _table(study: Study) -> Markup:
         figures = [Cell(joules(each.millijoules), each.millijoules) for each in all_forms]
         meaning = WORDS.get(energy.convention, energy.title)
         rows.append([[code(energy.convention), f": {meaning}"], *figures])
-    return table(["convention", *(f">{form.label}" for form in forms)], rows, caption="Energy of one image")
+    return table(["convention", *(f">{form.label}" for form in forms)], rows, caption="Energy of one image", stack=True)
 
 
 def _words(form: Form) -> Content:

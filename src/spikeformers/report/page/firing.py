@@ -68,7 +68,7 @@ def rate(fired: FiringStatistics, value: float) -> str:
 def rate_words(fired: FiringStatistics) -> str:
     """The mean rate with its unit, to stand in a sentence."""
     if graded(fired):
-        return f"{fired.rate:.2f} spikes per neuron and time step (an integer n counts as n spikes)"
+        return f"a neuron emits {fired.rate:.2f} spikes in a time step (an integer n counts as n)"
     return f"a neuron fires at {percent(fired.rate, 1)} of the time steps"
 
 

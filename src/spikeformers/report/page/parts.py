@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -136,6 +137,11 @@ def code(name: str) -> Markup:
     """A name from the model or the command line; it may break behind its dots."""
     head, *rest = name.split(".")
     return tag("code", head, [[".", tag("wbr"), part] for part in rest])
+
+
+def breakable(name: str) -> Content:
+    """A name that may break behind its dots and underscores."""
+    return [[part, tag("wbr")] for part in re.findall(r"[^._]*[._]?", name)]
 
 
 def columns(*content: Content) -> Markup:

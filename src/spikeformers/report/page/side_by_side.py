@@ -21,29 +21,31 @@ def header(studies: Sequence[Study], sheets: Sequence[Sheet]) -> Markup:
     for study, sheet in zip(studies, sheets, strict=True):
         deployed, result = study.profile.deployed, study.evaluation
         energies = [deployed.energy(word).millijoules for word in SHOWN]
+        additions = study.audit.share("additions only")
         rows.append(
             [
-                tag("a", code(study.label), href=f"#{sheet.id('model')}"),
-                study.name,
+                [tag("a", code(study.label), href=f"#{sheet.id('model')}"), tag("br"), study.name],
                 Cell(percent(result.accuracy), result.accuracy),
-                Cell(count(result.samples), result.samples),
                 Cell(count(study.profile.given.size.parameters), study.profile.given.size.parameters),
                 Cell(str(study.time_steps), study.time_steps),
                 Cell(rate(study.statistics, study.statistics.rate), study.statistics.rate),
                 *(Cell(joules(each), each) for each in energies),
+                Cell(percent(additions, 1), additions),
             ]
         )
-    headers = ["run", "model", ">accuracy", ">test images", ">parameters", ">T", ">firing rate"]
+    headers = ["run and model", ">accuracy", ">parameters", ">T", ">firing rate"]
+    energy = [f">energy, {word}" for word in SHOWN]
     return tag(
         "header",
         tag("h1", f"{len(studies)} spiking transformers side by side"),
-        tag("section", table([*headers, *(f">energy, {word}" for word in SHOWN)], rows), _note()),
+        tag("section", table([*headers, *energy, ">additions only"], rows, stack=True), _note()),
         class_="page",
     )
 
 
 def _note() -> Markup:
     return paragraph(
-        "Energy of one image, norms fused, estimated from counted operations; the word names the "
-        "convention, and memory is not counted. T: time steps. Firing rate: spikes per neuron and time step."
+        "Accuracy on the whole test part. Energy of one image, norms fused, estimated from counted operations; the "
+        "word names the convention, and memory is not counted. T: time steps. Firing rate: spikes per neuron and time "
+        "step. Additions only: the part of the arithmetic that is additions of spikes."
     )

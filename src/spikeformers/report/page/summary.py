@@ -35,18 +35,21 @@ def origin(study: Study) -> Content:
     where = f"{paper.venue} {paper.year or ''}".strip()
     url = f"https://arxiv.org/abs/{paper.arxiv}" if paper.arxiv else paper.url
     title: Content = tag("a", paper.title, href=url) if url.startswith(("https://", "http://")) else paper.title
-    return tag("p", "A ", study.record.family, ": ", title, f", {where}" if where else "", ".", class_="under")
+    return tag(
+        "p", "Architecture ", code(study.record.family), ": ", title, f", {where}." if where else ".", class_="under"
+    )
 
 
 def _sentences(study: Study) -> Content:
     deployed = study.profile.deployed
     energy = deployed.energy(CHOSEN)
     result = study.evaluation
+    steps = "one time step" if study.time_steps == 1 else f"{study.time_steps} time steps"
     return [
         f"This network sorts images into {len(study.classes)} classes. Of the {count(result.samples)} test images of "
         f"{study.dataset} it names {count(result.correct)} correctly: ",
         tag("b", percent(result.accuracy)),
-        f". It looks at every image for {study.time_steps} time steps, and on average ",
+        f". It looks at every image for {steps}; on average ",
         tag("b", rate_words(study.statistics)),
         ". Counting every addition that a spike causes, one image costs an estimated ",
         tag("b", joules(energy.millijoules)),
