@@ -27,27 +27,28 @@ def firing_statistics(statistics: FiringStatistics, label: str, on: str) -> Rend
         on: what it was measured on, in words.
     """
     steps = max((layer.time_steps for layer in statistics.layers), default=1)
-    unit = "" if statistics.graded else ", in %"
-    by_step = [f"by time step{unit if steps <= NUMBERS else ''}"] if steps > 1 else []
-    table = new_table(
-        "layer", "emits", f">rate{unit}", ">± samples", *by_step, ">neurons", ">never fire", ">always fire"
-    )
+    kinds = {_emits(layer) for layer in statistics.layers}
+    headers = ["layer", *["emits"] * (len(kinds) > 1), ">rate", ">±", *["by time step"] * (steps > 1)]
+    table = new_table(*headers, ">neurons", ">never", ">always")
+    table.columns[0].no_wrap = False  # names break on a narrow terminal before figures are lost
     for layer in statistics.layers:
-        over_time: list[RenderableType] = [_over_time(layer.rate_by_step, statistics.graded)] if by_step else []
-        table.add_row(
-            Text(layer_label(layer.name, layer.call)),
-            layer.values.partition(" times ")[0],
-            _rate(layer.rate, statistics.graded),
-            UNKNOWN if layer.deviation is None else _rate(layer.deviation, statistics.graded),
-            *over_time,
-            count(layer.neurons),
-            percent(layer.dead_neurons / layer.neurons, 1),
-            percent(layer.saturated_neurons / layer.neurons, 1),
-        )
-    whole = Text(_rate(statistics.rate, statistics.graded), "bold")
-    shares = (percent(statistics.dead, 1), percent(statistics.saturated, 1))
-    table.add_row(Text("all layers", "bold"), "", whole, *[""] * (1 + len(by_step)), count(statistics.neurons), *shares)
-    return Group(heading(f"Firing: {label}, on {on}"), table, Text(_legend(statistics), "dim"))
+        cells: dict[str, RenderableType] = {
+            "layer": Text(layer_label(layer.name, layer.call)),
+            "emits": _emits(layer),
+            ">rate": _rate(layer.rate, statistics.graded),
+            ">±": UNKNOWN if layer.deviation is None else _rate(layer.deviation, statistics.graded),
+            "by time step": _over_time(layer.rate_by_step, statistics.graded),
+        }
+        shares = (percent(part / layer.neurons, 1) for part in (layer.dead_neurons, layer.saturated_neurons))
+        table.add_row(*(cells[header] for header in headers), count(layer.neurons), *shares)
+    whole = {"layer": Text("all layers", "bold"), ">rate": Text(_rate(statistics.rate, statistics.graded), "bold")}
+    shares = (percent(part, 1) for part in (statistics.dead, statistics.saturated))
+    table.add_row(*(whole.get(header, "") for header in headers), count(statistics.neurons), *shares)
+    return Group(heading(f"Firing: {label}, on {on}"), table, Text(_legend(statistics, kinds), "dim"))
+
+
+def _emits(layer: LayerFiring) -> str:
+    return layer.values.partition(" times ")[0]  # the constant factor is no matter of spikes
 
 
 def _over_time(rates: Sequence[float], graded: bool) -> Text:
@@ -60,14 +61,18 @@ def _rate(rate: float, graded: bool) -> str:
     return f"{rate:.2f}" if graded else f"{100 * rate:.1f}"
 
 
-def _legend(statistics: FiringStatistics) -> str:
-    words = ["rate: spikes per neuron and time step, its standard deviation between samples beside it"]
+def _legend(statistics: FiringStatistics, kinds: set[str]) -> str:
+    unit = "" if statistics.graded else ", in %"
+    words = [f"rate: spikes per neuron and time step{unit}, and its standard deviation between samples"]
     if statistics.graded:
         words.append("an integer n counts as n spikes")
-    if any(layer.values == "real" for layer in statistics.layers):
+    if "real" in kinds:
         words.append("layers with real outputs have no spikes: theirs is the share of outputs other than zero")
-    words.append("a neuron is a channel at a position; never and always: in these samples")
-    return "; ".join(words)
+    words.append("never, always: the share of neurons that fired at no time step of any sample, or at every one")
+    words.append("a neuron is a channel at a position")
+    if len(kinds) == 1:
+        words.append(f"all outputs are {kinds.pop()}")
+    return "; ".join(words) + "."
 
 
 def firing_rows(statistics: Mapping[str, FiringStatistics]) -> Iterator[dict[str, Any]]:

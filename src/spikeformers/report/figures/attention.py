@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spikeformers.measure import AttentionMap
 
 MOST = 8  # attentions side by side; of one image more may stand below each other
+STEPS = 10  # time steps, evenly spaced where there are more
 LETTERS = 18
 PALE = 0.4  # of the picture's contrast is left under the attention
 STRONG = 0.85  # opacity of the most attention: the picture below stays visible
@@ -77,27 +78,25 @@ def attention_by_step(image: NDArray[np.uint8], maps: Sequence[AttentionMap], sa
     """
     shown = evenly(maps, MOST)
     panels = [each.relative()[sample] for each in shown]  # each [T, H, W]
-    steps = max((len(panel) for panel in panels), default=1)
+    steps = evenly(range(len(panels[0]) if panels else 1), STEPS)  # all attentions see the same time steps
     note = _note(shown, len(maps), len(maps), on, together=False)
-    width = min(WIDTH, 2.6 + 1.3 * (steps + 1))
+    width = min(WIDTH, 2.6 + 1.3 * (len(steps) + 1))
 
     def draw(figure: FigureBase) -> None:
         entitle(figure, "Where attention goes, time step by time step", note, width)
-        cells = figure.subplots(max(1, len(shown)), steps + 1, squeeze=False)
+        cells = figure.subplots(max(1, len(shown)), len(steps) + 1, squeeze=False)
         top = _top(panels)
         for row, (each, values) in enumerate(zip(shown, panels, strict=True)):
             _image(cells[row, 0], image)
             name = folded(layer_label(each.name, each.call), LETTERS)
             cells[row, 0].set_ylabel(name, fontsize=7.5, rotation=0, ha="right", va="center")
-            for axes in cells[row, 1 + len(values) :]:
-                axes.axis("off")
-            for axes, now in zip(cells[row, 1:], values, strict=False):
-                _over(axes, image, now, top)
-        for column, axes in enumerate(cells[0]):
-            axes.set_title(f"step {column}" if column else "input", fontsize=7.5, fontweight="normal", loc="center")
+            for axes, step in zip(cells[row, 1:], steps, strict=True):
+                _over(axes, image, values[step], top)
+        for axes, title in zip(cells[0], ["input", *(f"step {step + 1}" for step in steps)], strict=True):
+            axes.set_title(title, fontsize=7.5, fontweight="normal", loc="center")
         _scale(figure, cells, top)
 
-    side = (width - 2.2) / (steps + 1)
+    side = (width - 2.2) / (len(steps) + 1)
     return picture(width, 0.8 + side * _shape(image[None]) * len(shown) + 0.14 * lines_of(note, width), draw)
 
 
@@ -160,6 +159,6 @@ def _note(shown: Sequence[AttentionMap], known: int, given: int, on: str, *, tog
     if len(shown) < known:
         lines.append(f"{len(shown)} of {known} attentions, evenly spaced")
     if known < given:
-        lines.append(f"{given - known} attentions over time alone are left out")
+        lines.append(f"Left out: {given - known} over time alone, where places do not compete")
     lines.append(f"Inputs: {on}" if on else "")
     return ". ".join(line for line in lines if line) + "."

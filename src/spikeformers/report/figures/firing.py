@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spikeformers.measure import FiringStatistics, LayerFiring
 
 TALL, STEPS = 45, 12  # rows of a panel before there are two; columns whose cells hold a number
-ROW = 0.185  # inches
+ROW, FEWEST = 0.185, 5  # inches of a row; rows that a panel has room for at least
 DEAD, SATURATED = COLOURS[1], COLOURS[5]
 
 
@@ -35,7 +35,7 @@ def firing_heat_map(statistics: FiringStatistics, on: str = "") -> Figure:
     """
     note = f"{_unit(statistics)} A row is a layer, in order of execution. Measured on {_on(statistics, on)}."
     panels = _panels(statistics.layers)
-    rows = max(map(len, panels))
+    rows = max(FEWEST, *map(len, panels))
     highest = max((max(layer.rate_by_step) for layer in statistics.layers), default=0.0) or 1.0
     width = WIDTH if len(panels) > 1 else 6.6
 
@@ -62,7 +62,7 @@ def neuron_states(statistics: FiringStatistics, on: str = "") -> Figure:
         f"samples they may fire; measured on {_on(statistics, on)}."
     )
     panels = _panels(statistics.layers)
-    rows = max(map(len, panels))
+    rows = max(FEWEST, *map(len, panels))
     width = WIDTH if len(panels) > 1 else 6.6
 
     def draw(figure: FigureBase) -> None:
@@ -82,7 +82,7 @@ def channel_rates(statistics: FiringStatistics, on: str = "") -> Figure:
         f"{_unit(statistics)} Measured on {_on(statistics, on)}."
     )
     panels = _panels(statistics.layers)
-    rows = max(map(len, panels))
+    rows = max(FEWEST, *map(len, panels))
     width = WIDTH if len(panels) > 1 else 6.6
     highest = max((max(layer.rate_by_channel) for layer in statistics.layers), default=0.0) or 1.0
 
@@ -146,11 +146,12 @@ def _states(axes: Axes, layers: Sequence[LayerFiring], rows: int) -> None:
 
 
 def _spread(axes: Axes, layers: Sequence[LayerFiring], rows: int) -> None:
-    for place, layer in enumerate(layers):
-        low, first, middle, third, high = np.quantile(layer.rate_by_channel, [0, 0.25, 0.5, 0.75, 1])
-        axes.plot([low, high], [place, place], color=COLOURS[0], linewidth=0.9)
-        axes.plot([first, third], [place, place], color=COLOURS[0], linewidth=4.5, alpha=0.45, solid_capstyle="butt")
-        axes.plot([middle], [place], marker="o", markersize=3.2, color=COLOURS[0])
+    places = np.arange(len(layers))
+    rates = [np.quantile(layer.rate_by_channel, [0, 0.25, 0.5, 0.75, 1]) for layer in layers]
+    low, first, middle, third, high = np.transpose(rates)
+    axes.hlines(places, low, high, colors=COLOURS[0], linewidths=0.9)
+    axes.hlines(places, first, third, colors=COLOURS[0], linewidths=4.5, alpha=0.45)
+    axes.plot(middle, places, marker="o", markersize=3.2, linestyle="", color=COLOURS[0])
     axes.set(xlabel="firing rate of a channel")
     _rows(axes, layers, rows, 0)
 

@@ -65,9 +65,9 @@ def _panel(axes: Axes, layer: LayerFiring, span: tuple[float, float]) -> None:
     assert threshold is not None
     edges = np.asarray(histogram.edges) / threshold
     fires = _fires(layer, edges)
-    colours = np.where(fires, FIRING, QUIETER)
     shares = np.asarray(histogram.counts) / histogram.total
-    axes.bar(edges[:-1], shares, np.diff(edges), align="edge", color=colours.tolist())
+    for part, shade in ((~fires, QUIETER), (fires, FIRING)):
+        axes.stairs(np.where(part, shares, 0), edges, fill=True, color=shade, linewidth=0)
     for edge in _thresholds(layer):
         axes.axvline(edge, ymax=0.8, color=INK, linewidth=1)
     top = _top(axes, shares, edges)
@@ -132,6 +132,8 @@ def _note(statistics: FiringStatistics, shown: Sequence[LayerFiring], known: int
     words = "In thresholds of the layer: a neuron fires where its potential reaches 1"
     if any(layer.graded for layer in shown):
         words += " (one that counts emits the nearest whole number, so from 0.5 on)"
+    if any(layer.values.startswith("ternary") for layer in shown):
+        words += " or, with a negative spike, -1"
     outside = max((_outside(layer.membrane) for layer in shown if layer.membrane is not None), default=0.0)
     words += f". Up to {percent(outside, 1)} of a layer's potentials lie beyond the bins. " if outside else ". "
     if len(shown) < known:

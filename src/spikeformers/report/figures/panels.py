@@ -44,7 +44,7 @@ def evenly(items: Sequence[Item], most: int) -> list[Item]:
 
 def in_rows(figure: FigureBase, items: Sequence[Item], columns: int) -> Iterator[tuple[Axes, Item, int, bool]]:
     """Panels in reading order: axes, what goes there, its column, and whether nothing lies below it."""
-    rows = math.ceil(len(items) / columns)
+    rows = max(1, math.ceil(len(items) / columns))
     cells = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in cells[len(items) :]:
         axes.axis("off")

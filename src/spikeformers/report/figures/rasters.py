@@ -62,8 +62,7 @@ def _panel(axes: Axes, raster: Raster) -> None:
     dashes = [[(t + 0.56, n), (t + 1.44, n)] for t, n in zip(times.tolist(), places.tolist(), strict=True)]
     thickness = min(3.0, 0.75 * 72 * HEIGHT / neurons)
     axes.add_collection(LineCollection(dashes, colors=colours, linewidths=thickness, capstyle="butt"))
-    for step in range(1, steps):
-        axes.axvline(step + 0.5, color=GRID, linewidth=0.6, zorder=0)
+    axes.vlines(np.arange(1, steps) + 0.5, -0.5, neurons - 0.5, colors=GRID, linewidths=0.6, zorder=0)
     axes.set(xlim=(0.5, steps + 0.5), ylim=(neurons - 0.5, -0.5), yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(min(steps, 6), integer=True, min_n_ticks=1))
     axes.tick_params(labelsize=7.5)
