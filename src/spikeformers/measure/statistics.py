@@ -166,7 +166,9 @@ def statistics(
 
         def look(name: str, neuron: Neuron, current: Tensor, output: Tensor, calls: dict[str, int] = calls) -> None:
             call = calls[name] = calls.get(name, -1) + 1
-            tallies.setdefault((name, call), _LayerTally(neuron, output, bins)).add(current, output)
+            if (name, call) not in tallies:
+                tallies[name, call] = _LayerTally(neuron, output, bins)
+            tallies[name, call].add(current, output)
 
         observe(model, batch.to(device), look)
         samples += len(batch)
