@@ -75,6 +75,15 @@ def test_models_side_by_side_and_a_plain_one_as_csv(
     assert float(ann["paper_picojoules"]) == pytest.approx(640 * 4.6 + 10 * 4.6)
 
 
+def test_firing_on_request(spikeformers: Command, trained: Path) -> None:
+    answer = spikeformers("profile", trained, *FEW, "--firing", "--json")
+    layers = json.loads(answer.out)["firing"][trained.name]["layers"]
+    assert len(layers) == len(list(load_run(trained).model.named_neurons()))
+    assert "Firing: " in spikeformers("profile", trained, *FEW, "--firing").out
+    plain = spikeformers("profile", "torch.nn:Flatten", "--dataset", "digits", *FEW, "--firing", "--json")
+    assert json.loads(plain.out)["firing"] == {"torch.nn:Flatten": None}
+
+
 def test_accelerators_with_a_what_if(spikeformers: Command, trained: Path, counted) -> None:
     words = ("--accelerator", "vesta", "--accelerator", "parallel_time_steps", "--what-if", "zero_skip=true")
     answer = spikeformers("profile", trained, *FEW, *words)

@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from spikeformers.report.layout import bullets, heading, new_table
-from spikeformers.report.text import UNKNOWN, amount, count, joules, percent
+from spikeformers.report.text import amount, count, joules, percent
 
 if TYPE_CHECKING:
     from spikeformers.measure import AcceleratorReport

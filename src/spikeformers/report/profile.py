@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from spikeformers.report.audit import seen
 from spikeformers.report.layout import bullets, heading, new_table, pairs
-from spikeformers.report.text import UNKNOWN, amount, bar, count, joules, percent
+from spikeformers.report.text import UNKNOWN, amount, bar, call_label, count, joules, percent
 
 if TYPE_CHECKING:
-    from spikeformers.measure import Count, Counts, Energy, Form, Profile, Seen
+    from spikeformers.measure import Count, Counts, Energy, Form, Profile
 
 SHORT = 5  # layers named where not all are
 
@@ -111,9 +112,9 @@ def layers(profile: Profile, label: str, convention: str, most: int | None = SHO
     for row, price in pairs_of:
         share = price.picojoules / whole
         table.add_row(
-            Text(_name(row)),
+            Text(call_label(row.name, row.call)),
             row.kind,
-            seen(row.seen),
+            " x ".join(seen([operand]) for operand in row.seen),
             count(row.dense / form.counts.samples),
             count(row.nonzero / form.counts.samples),
             joules(price.picojoules * 1e-9),
@@ -122,22 +123,6 @@ def layers(profile: Profile, label: str, convention: str, most: int | None = SHO
         )
     which = "Layers" if most is None else f"Costliest {len(pairs_of)} of {len(energy.rows)} layers"
     return Group(heading(f"{which}: {label}, {form.label}, per image, convention {convention!r}"), table)
-
-
-def _name(row: Count) -> str:
-    return row.name if row.call == 0 else f"{row.name} (call {row.call + 1})"
-
-
-def seen(operands: Sequence[Seen]) -> str:
-    """What the operands of an operation held: kind, largest integer and rate."""
-    return " x ".join(map(_seen, operands))
-
-
-def _seen(operand: Seen) -> str:
-    if operand.kind == "real":
-        return "real"
-    highest = f" to {operand.highest}" if operand.kind == "integer" else ""
-    return f"{operand.kind}{highest}, {percent(operand.rate, 1)}"
 
 
 def profile_rows(profiles: Mapping[str, Profile]) -> Iterator[dict[str, Any]]:

@@ -84,7 +84,12 @@ def layer_label(name: str, call: int = 0) -> str:
     """
     head, _, last = name.rpartition(".")
     short = head if head and last in ("neuron", "attention") else name
-    return f"{short} (call {call + 1})" if call else short
+    return call_label(short, call)
+
+
+def call_label(name: str, call: int) -> str:
+    """A module by its name; later calls of it are numbered."""
+    return f"{name} (call {call + 1})" if call else name
 
 
 def bar(share: float, width: int = 16) -> str:

@@ -9,7 +9,7 @@ evenly over it.
 Examples:
   spikeformers profile runs/digits_spikformer
   spikeformers profile runs/a runs/b --limit 500 --csv layers.csv
-  spikeformers profile runs/a --layers
+  spikeformers profile runs/a --layers --firing
   spikeformers profile runs/a --convention exact --convention my_prices.toml
   spikeformers profile runs/a --accelerator vesta --what-if pes=1024
   spikeformers profile runs/a my_models:resnet --dataset digits
@@ -24,7 +24,7 @@ from spikeformers.cli.output import console, print_json
 
 if TYPE_CHECKING:
     from spikeformers.cli.measuring import Subject
-    from spikeformers.measure import AcceleratorReport, Profile
+    from spikeformers.measure import AcceleratorReport, FiringStatistics, Profile
 
 
 def run(
@@ -37,6 +37,7 @@ def run(
     batch_size: int = 50,
     convention: tuple[str, ...] = (),
     layers: bool = False,
+    firing: bool = False,
     accelerator: tuple[str, ...] = (),
     what_if: tuple[str, ...] = (),
     device: str = "cpu",
@@ -53,6 +54,7 @@ def run(
         batch_size: Images computed at once; NeuroBench's split into ACs and MACs depends on it.
         convention: neurobench, paper, exact, memory, or a TOML file of your own. None: these four.
         layers: Show every call of every operation, not the costliest only.
+        firing: Show how often every neuron layer fires, which neurons never do, and which always.
         accelerator: vesta, parallel_time_steps, or a TOML file of your own: cycles and frames per second.
         what_if: A parameter of the accelerators with another value: pes=1024, parallel_steps=1, zero_skip=true.
         device: Where to compute: cpu, cuda, cuda:1 ...
@@ -69,13 +71,14 @@ def run(
     _check(convention, accelerator, changes)
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     found = {each.label: _profiled(each, convention or CONVENTIONS, batch_size) for each in subjects}
+    fired = {each.label: _fired(each, batch_size) for each in subjects if firing}
     chips = {label: _scheduled(each, accelerator, changes) for label, each in found.items() if accelerator}
     if csv is not None:
         write_csv(csv, profile_rows(found))
     if json:
-        print_json({"profiles": found, "accelerators": chips})
+        print_json({"profiles": found, "firing": fired, "accelerators": chips})
         return
-    _print(subjects, found, chips, every=layers)
+    _print(subjects, found, fired, chips, every=layers)
 
 
 def _check(conventions: tuple[str, ...], accelerators: tuple[str, ...], changes: dict[str, bool | int | float]) -> None:
@@ -98,6 +101,18 @@ def _profiled(subject: Subject, conventions: tuple[str, ...], batch_size: int) -
         return profile(subject.model, subject.batches(batch_size), conventions=conventions, progress=progress)
 
 
+def _fired(subject: Subject, batch_size: int) -> FiringStatistics | None:
+    """None of a plain torch module, of which nobody knows what its neurons are."""
+    from spikeformers.cli.measuring import counting
+    from spikeformers.measure import statistics
+    from spikeformers.models import SpikingModel
+
+    if not isinstance(subject.model, SpikingModel):
+        return None
+    with counting(f"watching {subject.label}", subject.samples) as progress:
+        return statistics(subject.model, subject.batches(batch_size), progress=progress)
+
+
 def _scheduled(
     profile: Profile, accelerators: tuple[str, ...], changes: dict[str, bool | int | float]
 ) -> list[AcceleratorReport]:
@@ -109,11 +124,13 @@ def _scheduled(
 def _print(
     subjects: list[Subject],
     found: dict[str, Profile],
+    fired: dict[str, FiringStatistics | None],
     chips: dict[str, list[AcceleratorReport]],
     *,
     every: bool,
 ) -> None:
     from spikeformers.report import accelerator, profile
+    from spikeformers.report.firing_statistics import firing_statistics
 
     page, first = console(), next(iter(found.values()))
     for subject in subjects:
@@ -122,6 +139,9 @@ def _print(
         prices = [energy.convention for energy in each.deployed.energies]
         convention = "exact" if "exact" in prices else prices[0]
         page.print(profile.layers(each, subject.label, convention, *([None] if every else [])))
+        neurons = fired.get(subject.label)
+        if neurons is not None:
+            page.print(firing_statistics(neurons, subject.label, subject.on))
     page.print(profile.energies(found, " and ".join(dict.fromkeys(subject.on for subject in subjects))))
     if chips:
         page.print(accelerator.accelerators(chips, first.deployed.label))
