@@ -117,7 +117,7 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cat": lambda a, b: torch.cat([a[:1], b[1:]]),
     "stack": lambda a, b: torch.stack([a[0], b[1], a[2]]),
     "pad": lambda a, b: F.pad(a[..., :-1], (1, 0)),
-    "pad with ones": lambda a, b: F.pad(a[..., :-1], (0, 1), value=1.0),
+    "pad with sevens": lambda a, b: F.pad(a[..., :-1], (0, 1), value=7.0),
     "roll": lambda a, b: a.roll(1, -1),
     "flip": lambda a, b: a.flip(0),
     "choose": lambda a, b: a[:, torch.tensor([3, 1, 0, 2])],
@@ -125,6 +125,7 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sort": lambda a, b: a.sort(-1).values,
     "upper triangle": lambda a, b: a.triu(),
     "masked": lambda a, b: a.masked_fill(b > 0, 0.0),
+    "filled where": lambda a, b: a.masked_fill(b > 0, -5.0),
     "upsample": lambda a, b: F.interpolate(a[:, None, :2, :2], scale_factor=2)[:, 0],
     "patches": lambda a, b: F.unfold(a[:, None], 2, stride=2),
     "as an integer": lambda a, b: a.int().to(a.dtype),
@@ -345,6 +346,16 @@ def test_behind_a_look_at_the_numbers_nothing_is_proven(look: str) -> None:
 
 def test_a_number_made_of_the_data_is_no_constant() -> None:
     assert told(lambda program, x: program.probe((x > 0).float() * float(x.max()))) == ["-"]
+
+
+def test_memory_that_nothing_was_written_into_may_hold_anything() -> None:
+    def run(program: Program, x: Tensor) -> None:
+        out = torch.empty_like(x)
+        program.probe(out)
+        out[0] = (x > 0).float()[0]
+        program.probe(out)
+
+    assert told(run) == ["-", "-"]
 
 
 def test_numbers_of_the_code_are_constants() -> None:

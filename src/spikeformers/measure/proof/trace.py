@@ -107,18 +107,17 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if name == "lift_fresh.default":
             self._constant(operands[0])
         for target in targets:
-            fact = self._made(Call(name, arguments, target, self._numbers), operands, ruled=len(targets) == 1)
-            self.knowledge.overwrite(target, fact)
+            self.knowledge.overwrite(target, self._made(Call(name, arguments, target, self._numbers), operands))
         shared = {storage(operand) for operand in operands if operand.layout == torch.strided}
         for index, made in enumerate(_tensors([out])):
             if made.layout == torch.strided and storage(made) not in shared:
                 call = Call(name, arguments, made, self._numbers)
-                self.knowledge.learn(made, self._made(call, operands, ruled=index == 0 and not targets))
+                self.knowledge.learn(made, self._made(call, operands, first=index == 0 and not targets))
 
-    def _made(self, call: Call, operands: list[Tensor], *, ruled: bool) -> Fact:
-        """What an operation makes of its operands; the rules know its first result."""
+    def _made(self, call: Call, operands: list[Tensor], *, first: bool = True) -> Fact:
+        """What an operation makes of its operands; the rules know its first result only."""
         facts, place = [self.knowledge.of(operand) for operand in operands], self._place()
-        numbers = result(call) if ruled else None
+        numbers = result(call) if first else None
         if numbers is None:
             return Fact(None, of_reals(call.name, facts, place))
         return Fact(numbers, of_numbers(call.name, facts, numbers, place))
