@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,25 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from spikeformers.cli.measuring import open_subjects
 from spikeformers.cli.output import plain
 from spikeformers.cli.progress import watching
+from spikeformers.cli.study import facts, study
 from spikeformers.data import Dataset, Pictures, load_dataset, normalise, read_all
 from spikeformers.errors import InputError
 from spikeformers.files import atomic_write
 from spikeformers.measure import firing
 from spikeformers.report import pictures, style
+from spikeformers.report.page.study import Facts, Study
+from spikeformers.report.page.write import write_page
 from spikeformers.report.results import Portrait, Tile
 from spikeformers.train import evaluate, fit, load_recipe, load_run, probabilities
 from spikeformers.train.directory import make_directory
 
 RECIPES = {"Spikformer": "digits_spikformer", "Spikingformer": "digits_spikingformer"}
 COLUMNS = 8  # tiles in a line of the picture
+LOOKED_AT = 100  # images that operations are counted on
+BATCH = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +40,7 @@ class Demonstration:
 
     out: Path
     models: tuple[Portrait, ...]
+    studies: tuple[Study, ...]
     held_out: int  # images that no model was trained on
 
     @property
@@ -41,6 +48,7 @@ class Demonstration:
         """The files and directories in `out`, and what each is."""
         runs = {_run_directory(self.out, label): f"the {label}: checkpoints, recipe, log" for label in RECIPES}
         return {
+            _page(self.out): "accuracy, energy, spikes, attention: open it in a browser",
             _picture(self.out): "learning curves, firing rates and predictions",
             **runs,
             _example(self.out): "one of the images no model was trained on",
@@ -50,7 +58,9 @@ class Demonstration:
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, texts and lists, ready for JSON."""
         files = {path.name: str(path) for path in self.files}
-        return {"out": str(self.out), "held_out": self.held_out, "models": plain(self.models), "files": files}
+        energy = {each.label: [plain(form) for form in _prices(each)] for each in self.studies}
+        models = plain(self.models)
+        return {"out": str(self.out), "held_out": self.held_out, "models": models, "energy": energy, "files": files}
 
 
 def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
@@ -64,6 +74,7 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
     digits = load_dataset("digits")
     with _one_thread():
         models = tuple(_portrait(label, recipe, out, epochs, digits) for label, recipe in RECIPES.items())
+        studies = tuple(_studies(out))
     page = pictures.portraits(
         models,
         caption=f"first {COLUMNS} and {COLUMNS} least certain of {len(digits.test)} images",
@@ -72,9 +83,27 @@ def demonstrate(out: Path, epochs: int | None = None) -> Demonstration:
     style.save(page, _picture(out))
     with atomic_write(_example(out)) as file:
         Image.fromarray(read_all(digits.test).images[0, 0].numpy()).save(file, format="PNG")
-    demo = Demonstration(out=out, models=models, held_out=len(digits.test))
+    write_page(studies, _how_to_repeat(out), _page(out))
+    demo = Demonstration(out=out, models=models, studies=studies, held_out=len(digits.test))
     _write_json(_marker(out), demo.to_dict())
     return demo
+
+
+def _studies(out: Path) -> Iterator[Study]:
+    runs = [str(_run_directory(out, label)) for label in RECIPES]
+    for label, subject in zip(RECIPES, open_subjects(runs, limit=LOOKED_AT), strict=True):
+        yield study(replace(subject, label=label), batch_size=BATCH)
+
+
+def _how_to_repeat(out: Path) -> Facts:
+    runs = [str(_run_directory(out, label)) for label in RECIPES]
+    return facts([*runs, "--out", str(_page(out))])
+
+
+def _prices(study: Study) -> Iterator[dict[str, Any]]:
+    """Millijoules per image of every form in every convention."""
+    for form in study.profile.forms:
+        yield {"form": form.label, **{energy.convention: energy.millijoules for energy in form.energies}}
 
 
 @contextmanager
@@ -139,6 +168,10 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def _run_directory(out: Path, label: str) -> Path:
     return out / label.lower()
+
+
+def _page(out: Path) -> Path:
+    return out / "report.html"
 
 
 def _picture(out: Path) -> Path:

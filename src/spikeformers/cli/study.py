@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from spikeformers import catalog
@@ -26,11 +28,12 @@ from spikeformers.measure import (
     statistics,
 )
 from spikeformers.models import SpikingModel, read_header
-from spikeformers.report.page.study import Chip, Number, Piece, Study, Training
+from spikeformers.report.page.study import Chip, Facts, Number, Piece, Study, Training
 from spikeformers.report.results import Tile
 from spikeformers.train import evaluate, probabilities
 from spikeformers.train.feed import enough_workers
 from spikeformers.train.run import read_provenance
+from spikeformers.version import __version__
 
 EXAMPLES = 4  # images whose spikes and attention are shown
 
@@ -78,6 +81,14 @@ def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Stud
         rasters=rasters(model, x[:1]),
         attention=attention_maps(model, x),
         robustness=_robustness(subject, batch_size) if disturbed else None,
+    )
+
+
+def facts(words: Sequence[str]) -> Facts:
+    """How a page came to be, given the words behind `spikeformers report` that repeat it."""
+    return Facts(
+        command=shlex.join(["spikeformers", "report", *words]),
+        versions={"spikeformers": __version__, "torch": torch.__version__},
     )
 
 

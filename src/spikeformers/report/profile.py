@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -74,8 +74,8 @@ def energies(profiles: Mapping[str, Profile], on: str, conventions: Sequence[str
             joules(energy.memory) if energy.memory else UNKNOWN,
             Text(joules(energy.millijoules), "bold"),
         )
-    shown = {energy.convention: energy for _, _, energy in _priced(profiles, conventions)}
-    return Group(heading(f"Energy per image, estimated from operations on {on}"), table, *_assumptions(shown.values()))
+    title = heading(f"Energy per image, estimated from operations on {on}")
+    return Group(title, table, *_assumptions([energy for _, _, energy in _priced(profiles, conventions)]))
 
 
 def _priced(profiles: Mapping[str, Profile], conventions: Sequence[str] | None) -> Iterator[tuple[str, Form, Energy]]:
@@ -86,11 +86,12 @@ def _priced(profiles: Mapping[str, Profile], conventions: Sequence[str] | None) 
                     yield label, form, energy
 
 
-def _assumptions(energies: Iterable[Energy]) -> Iterator[RenderableType]:
-    for energy in energies:
-        free = ", ".join(energy.unpriced)
-        lines = [*energy.assumptions, *([f"Run but charged nothing: {free}."] if free else [])]
-        yield from bullets(f"{energy.convention}: {energy.title}", lines)
+def _assumptions(energies: Sequence[Energy]) -> Iterator[RenderableType]:
+    """What every convention includes and where its constants come from, once."""
+    for convention, energy in {energy.convention: energy for energy in energies}.items():
+        free = {kind: None for each in energies if each.convention == convention for kind in each.unpriced}
+        lines = [*energy.assumptions, *([f"Run but charged nothing: {', '.join(free)}."] if free else [])]
+        yield from bullets(f"{convention}: {energy.title}", lines)
 
 
 def layers(profile: Profile, label: str, convention: str, most: int | None = SHORT) -> RenderableType:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spikeformers.measure import AttentionMap, FiringStatistics, Histogram, LayerFiring, Raster
-from spikeformers.measure.histogram import threshold_edges
+from spikeformers.measure.spikes.histogram import threshold_edges
 
 PARTS = ("attention.q.neuron", "attention.input_neuron", "attention.projection.neuron", "attention.neuron",
          "convolution.units.0.neuron", "mlp.contract.neuron")  # fmt: skip

@@ -13,14 +13,9 @@ Examples:
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from spikeformers.cli.output import console, print_json
-
-if TYPE_CHECKING:
-    from spikeformers.report.page.study import Facts
 
 
 def run(
@@ -52,7 +47,7 @@ def run(
         json: Print one JSON document with all figures.
     """
     from spikeformers.cli.measuring import open_subjects
-    from spikeformers.cli.study import study
+    from spikeformers.cli.study import facts, study
     from spikeformers.report import tables
     from spikeformers.report.csv import write_csv
     from spikeformers.report.page import write
@@ -62,7 +57,8 @@ def run(
     options = {"--dataset": dataset, "--data-dir": data_dir, "--out": out, "--limit": limit, "--batch-size": batch_size}
     words = ["--robustness"] if robustness else []
     page = write.page_file(_place(models) if out is None else out)
-    written = write.write_page(studies, _facts([*models, *words], options), page)
+    given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
+    written = write.write_page(studies, facts([*models, *words, *given]), page)
     if csv is not None:
         write_csv(csv, write.page_rows(studies))
     if json:
@@ -75,16 +71,3 @@ def _place(models: tuple[str, ...]) -> Path:
     """Where a page goes by itself: into the run it is about."""
     only = Path(models[0])
     return only / "report" if len(models) == 1 and only.is_dir() else Path("report")
-
-
-def _facts(words: list[str], options: dict[str, str | int | Path | None]) -> Facts:
-    import torch
-
-    from spikeformers.report.page.study import Facts
-    from spikeformers.version import __version__
-
-    given = [word for name, value in options.items() if value is not None for word in (name, str(value))]
-    return Facts(
-        command=shlex.join(["spikeformers", "report", *words, *given]),
-        versions={"spikeformers": __version__, "torch": torch.__version__},
-    )

@@ -8,7 +8,7 @@ from math import prod
 from typing import Literal
 
 from spikeformers.errors import InputError
-from spikeformers.measure.counts import OPERATIONS, Count, Counts, Seen
+from spikeformers.measure.counting.counts import OPERATIONS, Count, Counts, Seen
 
 Map = Literal["", "map", "keys first"]
 
@@ -67,7 +67,9 @@ class Workload:
 
 
 def workloads(counts: Counts, *, real_bits: int = 8) -> tuple[tuple[Workload, ...], tuple[str, ...]]:
-    """The workloads of a counted model, and the names of its operations that are none: masks, and products over all samples.
+    """The workloads of a counted model, and the names of its operations that are none.
+
+    These are masks, and products of plain modules over all samples at once.
 
     Args:
         counts: from `measure.count`.

@@ -1,0 +1,1 @@
+"""Is a model spike-driven: what every operation is fed, proven or seen, and why."""

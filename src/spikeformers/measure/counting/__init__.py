@@ -1,0 +1,1 @@
+"""Counting: what every operation of a model does, exactly."""

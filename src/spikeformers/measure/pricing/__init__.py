@@ -1,0 +1,1 @@
+"""Energy: counts, priced by conventions that are data."""

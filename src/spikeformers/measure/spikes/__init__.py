@@ -1,0 +1,1 @@
+"""What neurons do: how often they fire, when, on what, and where attentions look."""
