@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spikeformers.report.figures.what_if import QUESTIONS, what_if
 from spikeformers.report.page.html import Content, Markup
-from spikeformers.report.page.parts import Cell, Row, Sheet, bullets, code, details, paragraph, subheading, table
+from spikeformers.report.page.parts import Cell, Row, Sheet, bullets, code, details, paragraph, table
 from spikeformers.report.text import UNKNOWN, count, joules, percent, short
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def section(study: Study, sheet: Sheet) -> Content:
         ),
         _table(chips),
         curves,
-        [_basis(chip.report) for chip in chips],
+        [_basis(chip.report, sheet) for chip in chips],
         details("What-if in numbers", [_answers(chip) for chip in chips]),
         details("Layer by layer", [_layers(chip.report) for chip in chips]),
     ]
@@ -76,13 +76,13 @@ def _difference(report: AcceleratorReport) -> str:
     return UNKNOWN if report.fps_difference is None else f"{report.fps_difference:+,.0f}"
 
 
-def _basis(report: AcceleratorReport) -> Markup:
+def _basis(report: AcceleratorReport, sheet: Sheet) -> Markup:
     parts = [("Published or reported", report.known), ("Calibrated, derived or assumed", report.estimated)]
     left = (f"not given to the accelerator: {name}" for name in report.unscheduled)
     groups = [*parts, ("Unknown", (*report.unknown, *left))]
     return details(
         [code(report.accelerator), ": what is published, estimated, unknown"],
-        [[subheading(title), bullets(lines)] for title, lines in groups],
+        [[sheet.heading(title), bullets(lines)] for title, lines in groups],
     )
 
 

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 
 from spikeformers.report.figures.layers import layer
 from spikeformers.report.page.html import Content, Markup, tag
-from spikeformers.report.page.parts import Cell, Row, Sheet, bullets, code, details, paragraph, share_bar, table
-from spikeformers.report.profile import seen
+from spikeformers.report.page.parts import (
+    Cell,
+    Row,
+    Sheet,
+    bullets,
+    call_of,
+    code,
+    details,
+    operands,
+    paragraph,
+    share_bar,
+    table,
+)
 from spikeformers.report.text import UNKNOWN, count, percent
 
 if TYPE_CHECKING:
@@ -48,7 +59,7 @@ def section(study: Study, sheet: Sheet) -> Content:
         ),
         table(["verdict", ">of the arithmetic", "", ">operations", "meaning"], shares, stack=True),
         bullets(_violations(audit)) if audit.violations else None,
-        _entries(audit),
+        _entries(audit, sheet),
         details(f"All {len(audit.rows)} audited operations", _every(audit)),
     ]
 
@@ -93,10 +104,10 @@ def _highest(rows: Iterable[Audited]) -> str:
 
 def _violations(audit: Audit) -> Iterable[Content]:
     for row in audit.violations:
-        yield [code(row.name), f" saw {seen(row.seen)}, more than it declares: {', '.join(row.declared)}."]
+        yield [code(row.name), f" saw {operands(row)}, more than it declares: {', '.join(row.declared)}."]
 
 
-def _entries(audit: Audit) -> Content:
+def _entries(audit: Audit, sheet: Sheet) -> Content:
     """Where other computation than additions enters; what differs by the number of a block only is said once."""
     if not audit.entries:
         return None
@@ -112,7 +123,7 @@ def _entries(audit: Audit) -> Content:
         why = pattern if len(reasons) > 1 else members[0].why
         rows.append([names, badge(verdict), why, evidence, Cell(percent(share, 1), share)])
     return [
-        tag("h4", "Where other computation enters, and why"),
+        sheet.heading("Where other computation enters, and why"),
         table(["operation", "verdict", "why", "evidence", ">share"], rows, stack=True),
     ]
 
@@ -132,13 +143,13 @@ def _starred(text: str) -> str:
 def _every(audit: Audit) -> Markup:
     rows: list[Row] = [
         [
-            code(row.name),
+            call_of(row.name, row.call),
             row.kind,
             badge(row.verdict),
             EVIDENCE[row.evidence],
             " × ".join(each or UNKNOWN for each in row.declared),
             " × ".join(each or UNKNOWN for each in row.proven),
-            seen(row.seen),
+            operands(row),
             Cell(count(row.operations / audit.samples), row.operations),
         ]
         for row in audit.rows

@@ -47,11 +47,12 @@ def document(studies: Sequence[Study], facts: Facts) -> tuple[str, list[Plate]]:
         The HTML, and every figure on it.
     """
     several = len(studies) > 1
-    sheets = [Sheet(prefix=f"m{index}" if several else "") for index in range(1, len(studies) + 1)]
+    numbers = range(1, len(studies) + 1)
+    sheets = [Sheet(prefix=f"m{index}", level=3) if several else Sheet(prefix="") for index in numbers]
     title = " and ".join(study.name for study in studies) if len(studies) < 4 else f"{len(studies)} models"
     body = [
         side_by_side.header(studies, sheets) if several else None,
-        [_article(study, sheet, several=several) for study, sheet in zip(studies, sheets, strict=True)],
+        [_article(study, sheet) for study, sheet in zip(studies, sheets, strict=True)],
         measured.section(studies, facts),
     ]
     page = tag(
@@ -70,8 +71,8 @@ def document(studies: Sequence[Study], facts: Facts) -> tuple[str, list[Plate]]:
     return f"<!doctype html>\n{page}\n", [plate for sheet in sheets for plate in sheet.plates]
 
 
-def _article(study: Study, sheet: Sheet, *, several: bool) -> Markup:
-    level, below = ("h2", "h3") if several else ("h1", "h2")
+def _article(study: Study, sheet: Sheet) -> Markup:
+    level, below = f"h{sheet.level - 1}", f"h{sheet.level}"
     shown = {
         key: tag("section", tag(below, title), make(study, sheet), id=sheet.id(key))
         for key, (title, make) in SECTIONS.items()

@@ -13,15 +13,15 @@ from spikeformers.report.page.parts import (
     Row,
     Sheet,
     bullets,
+    call_of,
     code,
     columns,
     details,
+    operands,
     paragraph,
     share_bar,
-    subheading,
     table,
 )
-from spikeformers.report.profile import seen
 from spikeformers.report.text import UNKNOWN, count, joules, percent, short
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def section(study: Study, sheet: Sheet) -> Content:
             "convention, and figures of two conventions must not be compared."
         ),
         columns(tag("div", _table(study), paragraph(_words(deployed))), chart),
-        subheading("Which layer costs most"),
+        sheet.heading("Which layer costs most"),
         _top(deployed),
         layers,
         details("Every operation, call by call", _every(deployed)),
-        subheading("What every convention counts, and its constants"),
+        sheet.heading("What every convention counts, and its constants"),
         [details([code(each.convention), ": ", each.title], bullets(_assumptions(each))) for each in deployed.energies],
     ]
 
@@ -132,9 +132,8 @@ def _every(form: Form) -> Markup:
         events = UNKNOWN if row.events is None else Cell(count(row.events / counts.samples), row.events)
         figures = [Cell(count(value / counts.samples), value) for value in (row.dense, row.nonzero)]
         costs = [each[index].picojoules for each in prices]
-        name = code(row.name) if row.call == 0 else [code(row.name), f" (call {row.call + 1})"]
         energies = [Cell(joules(cost * 1e-9), cost) for cost in costs]
-        rows.append([name, row.kind, seen(row.seen) or UNKNOWN, *figures, events, *energies])
+        rows.append([call_of(row.name, row.call), row.kind, operands(row) or UNKNOWN, *figures, events, *energies])
     headers = ["operation", "kind", "sees", ">dense", ">non-zero", ">events"]
     caption = (
         f"Per image, {form.label}. Dense: operations if nothing were zero. Non-zero: both operands are other than "

@@ -8,7 +8,7 @@ from spikeformers.report.figures.firing import channel_rates, firing_heat_map, n
 from spikeformers.report.figures.layers import layer
 from spikeformers.report.figures.membranes import membrane_histograms
 from spikeformers.report.page.html import Content, Markup
-from spikeformers.report.page.parts import Cell, Row, Sheet, code, details, paragraph, table
+from spikeformers.report.page.parts import Cell, Row, Sheet, call_of, code, details, paragraph, table
 from spikeformers.report.text import UNKNOWN, count, percent
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _channels(study: Study, sheet: Sheet) -> Markup:
 def _every(fired: FiringStatistics) -> Markup:
     rows: list[Row] = [
         [
-            code(each.name) if each.call == 0 else [code(each.name), f" (call {each.call + 1})"],
+            call_of(each.name, each.call),
             each.values,
             Cell(count(each.neurons), each.neurons),
             Cell(rate(fired, each.rate), each.rate),

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from matplotlib.figure import Figure
 
+from spikeformers.report.audit import seen
 from spikeformers.report.page.html import Content, Markup, tag
 from spikeformers.report.page.svg import inline
+from spikeformers.report.text import call_label
+
+if TYPE_CHECKING:
+    from spikeformers.measure import Audited, Count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +37,25 @@ class Plate:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """The part of the page about one model: names that are unique on the page, and the plates placed so far."""
+    """The part of the page about one model.
+
+    Args:
+        prefix: makes names unique on the page.
+        level: of the headings of its sections.
+        plates: placed so far.
+    """
 
     prefix: str
+    level: int = 2
     plates: list[Plate] = field(default_factory=list)
 
     def id(self, word: str) -> str:
         """An anchor of this model's own."""
         return f"{self.prefix}-{word}" if self.prefix else word
+
+    def heading(self, title: Content) -> Markup:
+        """A heading inside a section."""
+        return tag(f"h{self.level + 1}", title, class_="sub")
 
     def place(
         self, key: str, figure: Figure, *, title: str, caption: str, description: str, beside: bool = False
@@ -128,15 +144,20 @@ def details(summary: Content, *content: Content) -> Markup:
     return tag("details", tag("summary", summary), tag("div", content, class_="inside"))
 
 
-def subheading(title: Content) -> Markup:
-    """A heading inside a section."""
-    return tag("h4", title)
-
-
 def code(name: str) -> Markup:
     """A name from the model or the command line; it may break behind its dots."""
     head, *rest = name.split(".")
     return tag("code", head, [[".", tag("wbr"), part] for part in rest])
+
+
+def call_of(name: str, call: int) -> Content:
+    """A module; later calls of it are numbered."""
+    return [code(name), call_label("", call)]
+
+
+def operands(row: Count | Audited) -> str:
+    """What the operands of an operation held."""
+    return " × ".join(seen([each]) for each in row.seen)
 
 
 def breakable(name: str) -> Content:

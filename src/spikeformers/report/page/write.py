@@ -62,5 +62,6 @@ def page_rows(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
             "firing_rate": study.statistics.rate,
             "dead": study.statistics.dead,
             "saturated": study.statistics.saturated,
+            "additions_only": study.audit.share("additions only"),
             **energies,
         }
