@@ -35,7 +35,7 @@ def energy_by_convention(forms: Sequence[Form]) -> Figure:
             axes.bar_label(bars, [joules(value) for value in values], padding=3, fontsize=9, color=QUIET)
         axes.set_yticks(range(len(conventions)), conventions)
         axes.invert_yaxis()
-        axes.grid(axis="y", visible=False)
+        axes.grid(visible=False)
         axes.set(title="Energy of one image", xticklabels=[])
         axes.tick_params(axis="x", length=0)
         axes.margins(x=0.2)

@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 WORDS = {
     "neurobench": "NeuroBench's count: convolutions and linears only",
     "paper": "firing rate × operations, as the papers do",
-    "exact": "every addition an event causes, counted",
-    "memory": "the same, and memory traffic",
+    "exact": "counted event by event: additions for spikes, multiplications for real values",
+    "memory": "exact, and memory traffic",
 }
+PRICED = ("ac: ", "mac: ", "access: ")  # how the assumptions of an energy begin that are constants
 CHOSEN = "exact"  # the convention that says which layer costs most
 
 
@@ -60,8 +61,10 @@ def section(study: Study, sheet: Sheet) -> Content:
         paragraph(
             "These are estimates: operations counted while the model ran, priced with published constants. Nothing was "
             "measured on a device. Conventions differ in what they count, so a figure means nothing without its "
-            "convention, and figures of two conventions must not be compared."
+            "convention, and figures of two conventions must not be compared. "
+            "Prices:"
         ),
+        bullets(_prices(deployed)),
         columns(tag("div", _table(study), paragraph(_words(deployed))), chart),
         sheet.heading("Which layer costs most"),
         _top(deployed),
@@ -140,6 +143,14 @@ def _every(form: Form) -> Markup:
         "zero. Events: an integer n counts n; real values have none. Sees: what the inputs held, and their mean."
     )
     return table([*headers, *(f">{each.convention}" for each in form.energies)], rows, caption=caption)
+
+
+def _prices(form: Form) -> list[str]:
+    """The constants of all conventions, each once; the first that names it has its source."""
+    prices: dict[str, str] = {}
+    for line in (line for energy in form.energies for line in energy.assumptions if line.startswith(PRICED)):
+        prices.setdefault(line.partition(",")[0], line)
+    return list(prices.values())
 
 
 def _assumptions(energy: Energy) -> Iterator[str]:

@@ -73,4 +73,4 @@ def _steps(study: Study, sheet: Sheet) -> Content:
 
 def _in_words(tile: Tile) -> str:
     taken = "recognised" if tile.label == tile.predicted else f"taken for {tile.predicted!r}"
-    return f"{tile.label!r}, {taken} with {percent(tile.probability, 0)}"
+    return f"{tile.label!r} ({taken}, probability {percent(tile.probability, 0)})"

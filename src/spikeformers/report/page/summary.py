@@ -9,7 +9,7 @@ from spikeformers.report.page.energy import CHOSEN, WORDS, costliest, share_of
 from spikeformers.report.page.firing import rate, rate_words
 from spikeformers.report.page.html import Content, Markup, tag
 from spikeformers.report.page.parts import code, tile, tiles
-from spikeformers.report.text import count, joules, percent
+from spikeformers.report.text import amount, count, joules, percent
 
 if TYPE_CHECKING:
     from spikeformers.report.page.study import Study
@@ -22,7 +22,7 @@ def summary(study: Study) -> Content:
     return [
         tag("p", _sentences(study), class_="lead"),
         tiles(*_first(study)),
-        tiles(*_energies(study)),
+        tiles(*_energies(study), kind="three"),
         tiles(_driven(study), _costliest(study), kind="two"),
     ]
 
@@ -51,7 +51,7 @@ def _sentences(study: Study) -> Content:
         tag("b", percent(result.accuracy)),
         f". It looks at every image for {steps}; on average ",
         tag("b", rate_words(study.statistics)),
-        ". Counting every addition that a spike causes, one image costs an estimated ",
+        ". Counted event by event, one image costs an estimated ",
         tag("b", joules(energy.millijoules)),
         f" (convention {CHOSEN}, {deployed.label}, memory not counted). Nothing was measured on a device.",
     ]
@@ -70,7 +70,7 @@ def _first(study: Study) -> list[Markup]:
             rate(study.statistics, study.statistics.rate),
             f"spikes per neuron and time step, {study.on}",
         ),
-        tile("Parameters", count(size.parameters), f"trained values; {count(len(study.pieces))} parts"),
+        tile("Parameters", count(size.parameters), f"trained values; {amount(size.footprint)} as stored"),
         tile("Time steps", str(study.time_steps), "T: how often each image is looked at"),
     ]
 
