@@ -10,7 +10,14 @@ from typing import Any
 
 from spikeformers.errors import ConfigError, suggest
 
-_TYPE_WORDS = {str: "a string", int: "a whole number", float: "a number", list: "a list", dict: "a table"}
+_TYPE_WORDS = {
+    str: "a string",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 
 
 def read_toml(path: str | os.PathLike[str]) -> dict[str, Any]:

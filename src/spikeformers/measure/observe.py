@@ -39,9 +39,10 @@ def observe(model: SpikingModel, x: Tensor, look: Look) -> None:
 def undisturbed(model: nn.Module, handles: Iterable[RemovableHandle]) -> Iterator[None]:
     """Run a model inside; at the end the hooks go and its buffers are what they were.
 
-    In training mode a forward pass moves the running statistics; looking must not.
+    In training mode, which may be that of one module only, a forward pass moves the running statistics; looking must
+    not.
     """
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()] if model.training else []
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from spikeformers import create_model
 from spikeformers.errors import ConfigError, InputError, UnknownNameError
@@ -15,6 +16,8 @@ from spikeformers.measure.accelerators.parameters import FOLDER, list_accelerato
 from spikeformers.measure.accelerators.schedule import accelerator
 from spikeformers.measure.accelerators.workload import Workload, workloads
 from spikeformers.measure.counting.count import count
+from spikeformers.models import unroll
+from tests.models.tiny import random_input, tiny_model
 
 
 def layer(name, M, K, N, groups=1, **words):
@@ -243,6 +246,46 @@ def test_order_of_a_counted_attention(size, heads, order, bits):
     assert accelerator([inner], "vesta", map_by_column=False).total("buffer_bits") == bits
 
 
+def test_every_call_of_an_unrolled_attention_has_the_order_of_the_whole():
+    model = tiny_model("e_spikeformer_280k.digits")
+    whole, parts = (workloads(count(form, random_input(model, 1)))[0] for form in (model, unroll(model)))
+    orders = {each.name: each.attention for each in whole if not each.weights}
+    assert set(orders.values()) == {"map", ""}
+    assert sum(not each.weights for each in parts) > len(orders)
+    for each in parts:
+        if not each.weights:
+            assert each.attention == orders[each.name.partition(" ")[0].removesuffix(".operation")], each.name
+
+
+def test_samples_that_take_different_cycles_are_refused():
+    model = tiny_model("spikformer_2_256.cifar10dvs")
+    x = random_input(model, 2)
+    for other in (x[:, :1], random_input(model, 2, (3, 2))):
+        with pytest.raises(InputError, match=r"'tokenizer.* different sizes or numbers of time steps"):
+            accelerator(count(model, [x, other]), "vesta")
+
+
+def test_what_is_fed_something_else_than_samples_is_not_scheduled():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.place, self.mix = nn.Parameter(torch.randn(1, 4)), nn.Linear(4, 4)
+            self.look = nn.Conv1d(1, 1, 2)
+
+        def forward(self, x):
+            return self.look((x + self.mix(self.place)).unsqueeze(1))
+
+    report = accelerator(count(Net(), torch.randn(3, 4)), "vesta")
+    assert [row.name for row in report.rows] == ["look"]
+    assert report.unscheduled == ("mix",)
+
+
+def test_a_convolution_over_several_frames_of_a_sample():
+    counts = count(nn.Sequential(nn.Flatten(0, 1), nn.Conv2d(2, 3, 3)), torch.ones(2, 5, 2, 4, 4))
+    assert counts.rows[0].shape == (5 * 2 * 2, 2 * 9, 3, 1)
+    assert accelerator(counts, "vesta").total("synaptic") == counts.total("dense_padded") / 2
+
+
 def test_a_file_of_ones_own(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text((FOLDER / "vesta.toml").read_text().replace("value = 500,", "value = 250,"))
@@ -257,6 +300,9 @@ def test_a_file_of_ones_own(tmp_path):
         ("value = 500,", "value = -1,", "frequency_mhz must be a number more than 0"),
         ('mark = "published"', 'mark = "publishd"', "Did you mean 'published'"),
         ("zero_skip = ", "zero_skp = ", "Did you mean 'zero_skip'"),
+        ("zero_skip = { value = false", "zero_skip = { value = 0", "'value' must be true or false, found 0"),
+        ("fps = { value = 30", "fps = { value = nan", "must be a number more than 0, found nan"),
+        ("sram_kb = { value = 107", "sram_kb = { value = inf", "must be a number more than 0, found inf"),
     ],
 )
 def test_a_broken_file(tmp_path, old, new, says):

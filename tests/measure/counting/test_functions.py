@@ -152,6 +152,73 @@ def test_products_of_activations() -> None:
     assert (first.shape, second.shape) == ((3, 4, 3, 1), (3, 3, 4, 1))
 
 
+@pytest.mark.parametrize("equation", ["bnd,de->bne", "de,bnd->bne", "bnd,de->ben"])
+def test_one_matrix_for_the_whole_batch_is_a_linear(equation: str) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(6, 5))
+
+        def forward(self, x: Tensor) -> Tensor:
+            operands = (x, self.weight) if equation[0] == "b" else (self.weight, x)
+            return torch.einsum(equation, *operands)
+
+    torch.manual_seed(0)
+    net, x = Net(), torch.randint(0, 3, (2, 4, 6)).float()
+    with torch.no_grad():
+        net.weight[1] = 0
+    (row,) = count(net, x).rows
+    present = net.weight.ne(0).float()
+    assert (row.kind, row.dense, row.weights) == ("linear", 2 * 4 * 6 * 5, 30)
+    assert row.nonzero == int((x.ne(0).float() @ present).sum())
+    assert row.events == int((x @ present).sum())
+    assert row.shape == (4, 6, 5, 1)
+
+
+def test_weights_that_depend_on_the_input_are_looked_at_in_every_batch() -> None:
+    class Net(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.conv2d(x, x[:1, :, :2, :2])
+
+    full, half = torch.ones(1, 2, 4, 4), torch.ones(1, 2, 4, 4)
+    half[:, :, 1] = 0
+    found = [count(Net(), batch).total() for batch in (full, half)]
+    assert found == [2 * 4 * 9, 2 * 2 * 6]  # one row of the window left, on two of three rows of outputs
+    assert count(Net(), [full, half]).total() == sum(found)
+
+
+def test_weights_are_told_apart_whatever_the_order_of_their_calls() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.full, self.none = nn.Parameter(torch.ones(3, 3)), nn.Parameter(torch.zeros(3, 3))
+            self.lower = nn.Parameter(torch.ones(3, 3).tril())
+
+        def forward(self, x: Tensor) -> Tensor:
+            if len(x) == 1:
+                return x @ self.full + x @ self.none
+            return x @ self.none + x @ self.lower + x @ self.lower.t()
+
+    x = torch.tensor([[1.0, 0, 0]])
+    counts = count(Net(), [x, torch.cat([x, x])])
+    assert [row.nonzero for row in counts.rows] == [3 + 0, 0 + 2 * 1, 2 * 3]
+
+
+def test_only_what_is_added_to_its_result_is_a_bias() -> None:
+    class Net(nn.Module):
+        def __init__(self, before: bool) -> None:
+            super().__init__()
+            self.weight, self.more, self.before = nn.Parameter(torch.randn(3, 3)), nn.Parameter(torch.ones(3)), before
+
+        def forward(self, x: Tensor) -> Tensor:
+            x = x @ self.weight
+            return (self.more + x).relu() if self.before else x.relu() + self.more
+
+    biased, plain = count(Net(True), torch.randn(2, 3)), count(Net(False), torch.randn(2, 3))
+    assert (biased.rows[0].bias, biased.uncounted) == (True, ())
+    assert (plain.rows[0].bias, plain.uncounted) == (False, ("add in Net",))
+
+
 def test_products_over_all_samples_at_once_are_no_workload() -> None:
     class Net(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

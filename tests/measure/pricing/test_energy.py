@@ -22,6 +22,7 @@ from tests.models.tiny import random_input, tiny_model
 
 FOLDER = Path(spikeformers.__file__).parent / "measure" / "pricing" / "conventions"
 MAC, AC, ACCESS = 4.6, 0.9, 3.12
+FIRST = "tokenizer.stages.0.conv"
 
 
 def seen(kind: Any, total: int | None, elements: int, highest: int | None) -> Seen:
@@ -139,6 +140,20 @@ def test_figures_are_for_one_sample() -> None:
         assert together.name == "sdt_2_256.cifar10dvs"
 
 
+@pytest.mark.parametrize("convention", ["exact", "memory", "neurobench", "paper"])
+def test_batches_of_different_time_steps_cost_what_they_cost_apart(convention: str) -> None:
+    model = tiny_model("spikformer_2_256.cifar10dvs")
+    x = torch.ones(2, 3, *random_input(model, 1).shape[2:])  # of one value: rates and bits are those of either batch
+    costs = []
+    for batches in ([x, x[:, :1]], [x], [x[:, :1]]):
+        counts = count(model, batches)
+        rows = [row for row in energy(counts, convention).rows if row.kind in ("neuron", "norm") or row.name == FIRST]
+        costs.append({(row.name, row.call): row.picojoules * counts.samples for row in rows})
+    together, *apart = costs
+    assert len(together) > 10
+    assert together == pytest.approx({row: sum(cost[row] for cost in apart) for row in together}, rel=1e-12)
+
+
 def test_fused_models_pay_for_no_norms() -> None:
     model = tiny_model("spikformer_4_384.cifar10").double()
     x = random_input(model, 2)
@@ -248,6 +263,8 @@ def test_only_what_comes_with_the_package_is_extended(tmp_path: Path) -> None:
         ('kinds = ["norm"]', 'kinds = ["norms"]', "Did you mean 'norm'"),
         ('cost = "ac"', 'cost = "add"', "cost: no 'add'"),
         ("picojoules = 3.12", "picojoules = -1", "negative"),
+        ("picojoules = 3.12", "picojoules = nan", "found nan"),
+        ("picojoules = 3.12", "picojoules = inf", "found inf"),
         ("word_bits = 32", "word_bits = 0", "word"),
         ("weight_bits = 32", "weight_bit = 32", "Did you mean 'weight_bits'"),
         ("[constants.access]", "[constants.acess]", "Did you mean 'access'"),

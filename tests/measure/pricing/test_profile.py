@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -56,6 +57,13 @@ def test_what_can_be_read_once_only_is_refused() -> None:
     model = tiny_model(RECIPE_FREE)
     with pytest.raises(InputError, match="only once"):
         profile(model, iter([random_input(model, 1)]))
+
+
+def test_a_convention_of_ones_own_is_found_by_its_path(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('title = "Mine"\nextends = "exact"\n')
+    form = profile(nn.Linear(3, 2), torch.ones(4, 3), conventions=["paper", own]).given
+    assert form.energy(own) is form.energy(str(own)) is form.energies[1]
 
 
 def test_an_unknown_convention_is_named() -> None:

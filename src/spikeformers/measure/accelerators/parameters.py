@@ -156,8 +156,8 @@ def _parameter(where: str, table: dict[str, Any], word: str) -> Parameter:
     if words["mark"] not in MARKS:
         mark = words["mark"]
         raise ConfigError(f"{where}: no mark {mark!r}.{suggest(mark, MARKS)} Known: {', '.join(MARKS)}.")
-    if word in FIGURES and words["value"] <= 0:
-        raise ConfigError(f"{where}: a published figure must be more than 0, found {words['value']}.")
+    if word in FIGURES and not 0 < words["value"] < float("inf"):
+        raise ConfigError(f"{where}: a published figure must be a number more than 0, found {words['value']}.")
     return Parameter(**words)
 
 

@@ -69,32 +69,49 @@ class Workload:
 def workloads(counts: Counts, *, real_bits: int = 8) -> tuple[tuple[Workload, ...], tuple[str, ...]]:
     """The workloads of a counted model, and the names of its operations that are none.
 
-    These are masks, and products of plain modules over all samples at once.
+    These are masks, and what plain modules do to something else than samples, or to all of them at once.
 
     Args:
         counts: from `measure.count`.
         real_bits: what a real operand, such as an image, is quantised to.
+
+    Raises:
+        InputError: the samples differ in size or in time steps, so that no schedule holds for all of them.
     """
     made: list[Workload] = []
     missing: list[str] = []
-    products: list[int] = []
+    products: list[tuple[str, range]] = []  # which module or function, and its calls one after another
     weighed: set[int] = set()
     for row in counts.rows:
         if row.kind == "neuron" and made:
             potentials = row.membranes // counts.samples
             made[-1] = replace(made[-1], membranes=made[-1].membranes + potentials)
         if row.shape is not None:
-            products += [len(made)] if row.kind == "product" else []
             made.append(_workload(row, real_bits))
+            if row.kind == "product":
+                _called(products, row, len(made) - 1)
+            if made[-1].synaptic * counts.samples != row.dense_padded:
+                raise InputError(
+                    f"{row.name!r} was counted on samples of different sizes or numbers of time steps, which take "
+                    "different cycles: count those of one size at a time."
+                )
         elif row.kind in OPERATIONS:
             missing.append(row.name)
         elif row.kind == "softmax":
             weighed.add(len(made) - 1)
-    for index, following in pairwise(products):
-        if following == index + 1 and index and not made[index].membranes:
-            order = _order(made[index], made[index - 1], index in weighed)
-            made[index] = replace(made[index], attention=order)
+    for (_, calls), (_, following) in pairwise(products):
+        if following.start == calls.stop and calls.start and not made[calls[-1]].membranes:
+            order = _order(made[calls.start], made[calls.start - 1], calls[-1] in weighed)
+            made[calls.start : calls.stop] = [replace(made[index], attention=order) for index in calls]
     return tuple(made), tuple(missing)
+
+
+def _called(products: list[tuple[str, range]], row: Count, index: int) -> None:
+    """Add a product; unrolled, one of a model here is called once for each pair of sub-steps."""
+    if products and products[-1][0] == f"{row.name} {row.shape}" and products[-1][1].stop == index:
+        products[-1] = products[-1][0], range(products[-1][1].start, index + 1)
+    else:
+        products.append((f"{row.name} {row.shape}", range(index, index + 1)))
 
 
 def _workload(row: Count, real_bits: int) -> Workload:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import replace
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
@@ -47,7 +48,8 @@ def count(
     plain modules write as functions, those of `nn.MultiheadAttention` included. All figures are whole numbers without
     rounding. Other functions are not counted: the mean in front of a head, the sum over positions in a mask attention,
     a softmax or an addition in a plain module. What uses parameters and is not counted, such as an embedding or
-    `nn.LSTM`, is named in `Counts.uncounted`.
+    `nn.LSTM`, is named in `Counts.uncounted`. Zeros that a separate function puts around an input, as PyTorch does for
+    `padding="same"` of even kernels, are elements of that input like any others, in `dense` too.
 
     Args:
         model: in the mode it is meant to be measured in; its mode, weights and buffers are left as they are.
@@ -85,7 +87,7 @@ class _Counter:
         self.model = model
         self.samples = 0
         self._known: dict[nn.Module, _Known] = {}
-        self._met: dict[tuple[str, int, tuple[int, ...]], Tensor] = {}
+        self._met: dict[Any, Tensor] = {}
         self._rows: dict[tuple[str, int], Count] = {}
         self._batches: list[Batch] = []
         self._batch: list[Count] = []
@@ -203,13 +205,15 @@ class _Counter:
         if spec.weight_shape is None:
             tally = tally_pairs(spec, seen[0], seen[1], output, self._now)
         else:
-            tally = tally_weighted(spec, seen[0], self._weights_met(known, call, operands[0]), output, self._now)
+            tally = tally_weighted(spec, seen[0], self._weights_met(known, operands[0]), output, self._now)
         binary, nonzero = all(operand.unit for operand in seen), sum(tally.nonzero_by_step)
+        steps = time_steps(spec.timed, operands[0])
+        weights = 0 if spec.weight_shape is None else prod(spec.weight_shape)
         return Count(
             name=known.name,
             call=call,
             kind=spec.kind,
-            time_steps=time_steps(spec.timed, operands[0]),
+            time_steps=steps,
             dense=tally.dense,
             dense_padded=tally.dense_padded,
             nonzero=nonzero,
@@ -221,7 +225,8 @@ class _Counter:
             binary_calls=int(binary),
             neurobench_acs=nonzero if binary else 0,
             neurobench_macs=0 if binary else nonzero,
-            weights=0 if spec.weight_shape is None else torch.Size(spec.weight_shape).numel(),
+            weights=weights,
+            weights_read=weights * steps * self._now,
             inputs=sum(operand.numel() for operand in operands),
             outputs=output.numel(),
             bias=spec.bias,
@@ -229,16 +234,18 @@ class _Counter:
             shape=tally.shape,
         )
 
-    def _weights_met(self, known: _Known, call: int, x: Tensor) -> Tensor:
-        """Kept for the next batch of that size; of a module for its next call, too."""
-        spec = known.spec
+    def _weights_met(self, known: _Known, x: Tensor) -> Tensor:
+        """Kept for the next input of that size, where the weights stay what they are."""
+        spec, weight = known.spec, known.weight
         assert isinstance(spec, OpSpec)
         assert spec.weight_shape is not None
         axes = len(spec.weight_shape) - 2
         sizes = tuple(x.shape[-axes:]) if axes else ()
-        key = known.name, call if self._functions else 0, sizes
+        if self._functions and weight is not None and not self._functions.stores(weight):
+            return weights_met(spec, weight, sizes)
+        key = known.name, spec, None if weight is None else (weight.data_ptr(), weight.stride()), sizes
         if key not in self._met:
-            self._met[key] = weights_met(spec, known.weight, sizes)
+            self._met[key] = weights_met(spec, weight, sizes)
         return self._met[key]
 
     def _is_input(self, x: Tensor) -> bool:

@@ -63,11 +63,12 @@ class Count:
         binary_calls, calls: batches in which every element of every operand was -1, 0 or 1, of all batches.
         neurobench_acs, neurobench_macs: `nonzero` of those batches and of the others: NeuroBench's rule.
         weights: elements of the weights.
+        weights_read: the same for each sample and time step.
         inputs, outputs: elements of the operands and of the result.
         bias: whether a bias is added.
         first: whether it reads the model's input (or the encoded frames) itself.
         shape: of an operation but a mask, (M, K, N, groups) for one sample and time step: M positions, sums of K terms,
-            N outputs in all groups, so that M K N is dense_padded.
+            N outputs in all groups, so that M K N is dense_padded; None where it is fed something else than samples.
         membranes: membrane potentials that are kept and updated, once each time step; 0 of what remembers nothing.
         silent: zeros among the results of a neuron; 0 of all other kinds, where they are not counted.
     """
@@ -89,6 +90,7 @@ class Count:
     neurobench_acs: int = 0
     neurobench_macs: int = 0
     weights: int = 0
+    weights_read: int = 0
     inputs: int
     outputs: int
     bias: bool = False

@@ -37,8 +37,12 @@ def is_plain(module: nn.Module) -> bool:
 
 
 def weight_of(module: nn.Module, spec: Spec) -> Tensor | None:
-    """The weights of a module: of its own parameters the one of the shape that it describes."""
+    """The weights of a module: those it computes with, or of its own parameters the one of the shape it describes."""
     wanted = spec.weight_shape if isinstance(spec, OpSpec) else None
+    # Pruned or parametrised, PyTorch's modules compute with this attribute, and what is stored is not it.
+    used = getattr(module, "weight", None)
+    if isinstance(used, Tensor) and tuple(used.shape) == wanted:
+        return used
     return next((p for p in module.parameters(recurse=False) if tuple(p.shape) == wanted), None)
 
 
@@ -96,10 +100,10 @@ def _softmax(module: nn.Module) -> Spec | None:
 
 
 def _pool(module: nn.Module) -> Spec | None:
-    # A window that hangs over the edge reads less than the others, by rules of its own.
-    if getattr(module, "ceil_mode", False):
+    # A window that hangs over the edge reads less than the others, by rules of its own; indices are a second result.
+    if getattr(module, "ceil_mode", False) or getattr(module, "return_indices", False):
         return None
-    axes = int(type(module).__name__[-2])
+    axes = next(int(kind.__name__[-2]) for kind in POOLS if isinstance(module, kind))
     return ElementSpec(
         kind="pool",
         kernel=_each_axis(module.kernel_size, axes),
@@ -111,7 +115,9 @@ def _pool(module: nn.Module) -> Spec | None:
 
 
 def _each_axis(value: object, axes: int) -> tuple[int, ...]:
-    return tuple(value) if isinstance(value, tuple) else (int(value),) * axes  # type: ignore[call-overload]
+    if isinstance(value, tuple | list):
+        return tuple(value) if len(value) == axes else tuple(value) * axes
+    return (int(value),) * axes  # type: ignore[call-overload]
 
 
 _RULES: dict[Callable[[nn.Module], Spec | None], tuple[type[nn.Module], ...]] = {

@@ -44,6 +44,7 @@ class Functions(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._model, self._watcher = model, watcher
         self._stored = {_storage(parameter) for parameter in model.parameters()}
         self._within: list[tuple[str, bool]] = []  # the modules being run, outermost first: name, whether described
+        self._last: Tensor | None = None  # what was found last gave
 
     def hooks(self) -> list[RemovableHandle]:
         """Follow which module is being run; to be registered after the hooks that look at what a module did."""
@@ -59,12 +60,13 @@ class Functions(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Watch; PyTorch's fused attentions are taken apart meanwhile, which changes rounding only."""
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)
-        self._within = []
+        self._within, self._last = [], None
         try:
             with sdpa_kernel(SDPBackend.MATH), self:
                 yield
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
+            self._last = None
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         output = func(*args, **(kwargs or {}))
@@ -74,17 +76,23 @@ class Functions(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _tell(self, func: Any, args: Any, output: Any) -> None:
         rule, word, place = _RULES.get(func), func.overloadpacket.__name__, self._within[-1][0]
-        found = None if rule is None else rule(self._is_weight, *args)
-        weights = [x for x in args if self._is_weight(x)]
+        found = None if rule is None else rule(self.stores, *args)
+        weights = [x for x in args if self.stores(x)]
+        vectors = bool(weights) and all(x.dim() < 2 for x in weights)
         if found is not None:
             self._watcher.found(f"{place}.{word}", *found, output)
-        elif func is _aten.add.Tensor and weights and all(x.dim() < 2 for x in weights):
+            self._last = output
+        elif func is _aten.add.Tensor and vectors and any(map(self._is_last, args)):
             self._watcher.biased()
         elif weights and not _is_view(output, args):
             self._watcher.missed(f"{word} in {place}")
 
-    def _is_weight(self, x: Any) -> bool:
+    def stores(self, x: Any) -> bool:
+        """Whether it is a parameter, or shows one in another shape."""
         return isinstance(x, Tensor) and _storage(x) in self._stored
+
+    def _is_last(self, x: Any) -> bool:
+        return isinstance(x, Tensor) and self._last is not None and _storage(x) == _storage(self._last)
 
     def _enter(self, name: str, described: bool) -> Callable[[nn.Module, Any], None]:
         return lambda module, args: self._within.append((name, described))
@@ -112,6 +120,10 @@ def _product(is_weight: IsWeight, left: Tensor, right: Tensor) -> Found:
         return _linear(right.t(), left, bias=False)
     if is_weight(left) and left.dim() == 2:
         return _linear(left, right.t(), bias=False)
+    if is_weight(right) and (len(right) == 1 or right.stride(0) == 0):  # one matrix for the whole batch
+        return _linear(right[0].t(), left, bias=False)
+    if is_weight(left) and (len(left) == 1 or left.stride(0) == 0):
+        return _linear(left[0], right.transpose(-1, -2), bias=False)
     return OpSpec(kind="product", inputs=(REAL, REAL), timed=False), None, [left, right]
 
 

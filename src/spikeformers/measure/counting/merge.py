@@ -17,6 +17,7 @@ _SUMMED = (
     "calls",
     "neurobench_acs",
     "neurobench_macs",
+    "weights_read",
     "inputs",
     "outputs",
     "membranes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from spikeformers.measure.counting.describe import describe, weight_of
 
@@ -47,7 +47,6 @@ def size(model: nn.Module) -> Size:
     )
 
 
-def _weight(module: nn.Module) -> nn.Parameter | None:
+def _weight(module: nn.Module) -> Tensor | None:
     spec = describe(module)
-    found = None if spec is None else weight_of(module, spec)
-    return found if isinstance(found, nn.Parameter) else None
+    return None if spec is None else weight_of(module, spec)

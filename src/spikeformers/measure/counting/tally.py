@@ -17,6 +17,7 @@ from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import Kind
 from spikeformers.measure.counting.counts import Seen
 
+_LARGEST = 2**24  # float32 has no fractions beyond half of it: that all numbers are whole there says nothing
 _ADJOINTS: dict[int, Callable[..., Tensor]] = {1: conv1d_input, 2: conv2d_input, 3: conv3d_input}
 
 
@@ -62,13 +63,13 @@ def look(x: Tensor, declared: Values) -> Operand:
     """What an operand holds, given the scale it is declared to have."""
     elements, scale = x.numel(), declared.scale
     whole = _whole(x, scale)
-    if whole is None:
+    lowest, highest = (0, 0) if whole is None else (int(bound) for bound in whole.aminmax())
+    peak = max(-lowest, highest)
+    if whole is None or peak > _LARGEST:
         active = _ones(x)
         zeros = elements - _sum(active)
         seen = Seen(kind="real", highest=None, scale=scale, zeros=zeros, elements=elements, total=None)
         return Operand(active, None, seen, False)
-    lowest, highest = (int(bound) for bound in whole.aminmax())
-    peak = max(-lowest, highest)
     kind: Kind = "integer" if peak > 1 else "ternary" if lowest < 0 else "binary"
     sizes = whole.abs() if lowest < 0 else whole
     active = sizes if peak <= 1 else sizes.clamp(max=1)
@@ -179,9 +180,12 @@ def tally_weighted(spec: OpSpec, operand: Operand, met: Tensor, output: Tensor, 
         sizes = tuple(x.shape[-len(kernel) :])
         frames = x.numel() // met.numel()
         each = reads(sizes, tuple(kernel), spec.stride, spec.padding, spec.dilation)
-        dense, positions = int(each.sum()) * taps * out * frames, prod(_positions(spec, sizes))
+        dense = int(each.sum()) * taps * out * frames
     else:
-        dense, positions = padded, output.numel() // (out * samples * steps)
+        dense = padded
+    # A plain module may be fed something else than samples.
+    positions, rest = divmod(output.numel(), out * samples * steps)
+    shape = None if rest else (positions, taps * prod(kernel), out, spec.groups)
 
     def met_by(amounts: Tensor, peak: int) -> tuple[int, ...]:
         ordered = amounts if spec.kind == "convolution" else amounts.movedim(spec.axis, -1)
@@ -191,7 +195,7 @@ def tally_weighted(spec: OpSpec, operand: Operand, met: Tensor, output: Tensor, 
     events = None
     if operand.seen.kind != "real":
         events = nonzero if operand.sizes is None else met_by(operand.sizes, operand.peak)
-    return Tally(dense, padded, nonzero, events, (positions, taps * prod(kernel), out, spec.groups))
+    return Tally(dense, padded, nonzero, events, shape)
 
 
 def tally_pairs(spec: OpSpec, left: Operand, right: Operand, output: Tensor, samples: int) -> Tally:

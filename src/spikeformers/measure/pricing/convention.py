@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -31,6 +32,10 @@ def _bias(row: Count) -> int:
     return row.outputs if row.bias else 0
 
 
+def _updates(row: Count) -> int:
+    return row.outputs if row.membranes else 0
+
+
 WHEN: dict[str, Callable[[Count], bool]] = {
     "always": lambda row: True,
     "real": _is_real,
@@ -49,7 +54,7 @@ AMOUNTS: dict[str, Callable[[Count], float]] = {
     "neurobench_macs": lambda row: row.neurobench_macs,
     "bias": _bias,
     "bias at rate": lambda row: _bias(row) * _rate(row),
-    "updates": lambda row: row.membranes * row.time_steps,
+    "updates": lambda row: _updates(row),
 }
 
 
@@ -103,11 +108,11 @@ class Traffic:
     operand_accesses: int
     membrane_accesses: int
 
-    def bits(self, row: Count, samples: int) -> int:
+    def bits(self, row: Count) -> int:
         """Bits moved for a row, over all samples."""
-        weights = row.weights * self.weight_bits * self.weight_accesses * row.time_steps * samples
+        weights = row.weights_read * self.weight_bits * self.weight_accesses
         operands = sum(seen.elements * self._width(seen.kind, seen.highest) for seen in row.seen)
-        membranes = row.membranes * row.time_steps * self.membrane_bits * self.membrane_accesses
+        membranes = _updates(row) * self.membrane_bits * self.membrane_accesses
         return weights + operands * self.operand_accesses + membranes
 
     def _width(self, kind: str, highest: int | None) -> int:
@@ -196,8 +201,8 @@ def _convention(name: str, table: dict[str, Any]) -> Convention:
 
 def _constant(where: str, table: dict[str, Any]) -> Constant:
     words = checked(table, where, required={"picojoules": float, "meaning": str, "source": str}, optional={})
-    if words["picojoules"] < 0:
-        raise ConfigError(f"{where}: an energy cannot be negative, found {words['picojoules']}.")
+    if not 0 <= words["picojoules"] < math.inf:
+        raise ConfigError(f"{where}: an energy cannot be negative, nor without end; found {words['picojoules']}.")
     return Constant(**words)
 
 

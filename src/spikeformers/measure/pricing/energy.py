@@ -128,7 +128,7 @@ def _priced(row: Count, rules: Convention, samples: int) -> EnergyRow:
     amounts = dict.fromkeys(("ac", "mac"), 0.0)
     for charge in rules.charges:
         amounts[charge.cost] += charge.amount(row) / samples
-    bits = 0.0 if rules.traffic is None else rules.traffic.bits(row, samples) / samples
+    bits = 0.0 if rules.traffic is None else rules.traffic.bits(row) / samples
     per_bit = 0.0 if rules.traffic is None else rules.constants["access"].picojoules / rules.traffic.word_bits
     return EnergyRow(
         name=row.name,

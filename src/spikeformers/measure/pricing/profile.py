@@ -36,9 +36,9 @@ class Form:
     counts: Counts
     energies: tuple[Energy, ...]
 
-    def energy(self, convention: str) -> Energy:
+    def energy(self, convention: str | os.PathLike[str]) -> Energy:
         """Its energy in one of the conventions asked for."""
-        return next(each for each in self.energies if each.convention == convention)
+        return next(each for each in self.energies if each.convention == os.fspath(convention))
 
 
 @dataclass(frozen=True, kw_only=True)
