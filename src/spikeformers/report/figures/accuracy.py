@@ -50,7 +50,8 @@ def _write(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64]) -
 
 
 def _cut(name: str) -> str:
-    return name if len(name) <= 14 else f"{name[:13]}…"
+    """A name that fits; names that are alike at first often differ at the end."""
+    return name if len(name) <= 14 else f"{name[:6]}…{name[-7:]}"
 
 
 def _long(names: Sequence[str]) -> bool:

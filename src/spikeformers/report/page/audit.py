@@ -99,7 +99,7 @@ def badge(verdict: str) -> Markup:
 
 def _highest(rows: Iterable[Audited]) -> str:
     largest = [operand.highest for row in rows for operand in row.seen if operand.highest is not None]
-    return f" up to {max(largest)}" if largest else ""
+    return f" up to {max(largest)}" if any(largest) else ""
 
 
 def _violations(audit: Audit) -> Iterable[Content]:
@@ -113,7 +113,8 @@ def _entries(audit: Audit, sheet: Sheet) -> Content:
         return None
     groups: dict[tuple[str, str], list[Audited]] = {}
     for row in audit.entries:
-        groups.setdefault((row.verdict, _starred(row.why)), []).append(row)
+        pattern = re.sub(r"\b\d+ more\b", "more", _starred(row.why))  # a deeper block has more sums before it
+        groups.setdefault((row.verdict, pattern), []).append(row)
     rows: list[Row] = []
     for (verdict, pattern), members in groups.items():
         reasons = dict.fromkeys(row.why for row in members)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from spikeformers.report.page.study import Study
     from spikeformers.report.results import Tile
 
-NARROW = 7.0  # inches of a figure that leave room beside it
-
 
 def section(study: Study, sheet: Sheet) -> Content:
     """Single images; they illustrate and prove nothing."""
@@ -46,15 +44,14 @@ def _attention(study: Study, sheet: Sheet) -> Content:
     if not shown:
         return paragraph("This network has no attention over places that could be drawn.")
     images = np.stack([tile.image for tile in study.tiles])
-    figure = attention_over_inputs(images, study.attention, f"test images of {study.dataset}")
     return sheet.place(
         "attention",
-        figure,
+        attention_over_inputs(images, study.attention, f"test images of {study.dataset}"),
         title="Where attention goes",
         caption="One row for each image, one column for each attention of the network. Orange is attention, laid over "
         "the image that was seen.",
         description=f"{len(shown)} attentions over {len(images)} images.",
-        beside=figure.get_figwidth() < NARROW,
+        beside=True,
     )
 
 

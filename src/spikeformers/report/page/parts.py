@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from spikeformers.measure import Audited, Count
 
 
+NARROW = 7.0  # inches of a figure that leave room beside it
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plate:
     """A figure of the page, also written beside it.
@@ -68,13 +71,13 @@ class Sheet:
             title: what it is.
             caption: how to read it: axes, units, what a mark means.
             description: what it shows, for those who do not see it.
-            beside: put the caption on its right where there is room.
+            beside: put the caption on its right if the figure leaves room there.
         """
         self.plates.append(Plate(key=self.id(key), figure=figure, title=title, caption=caption))
         drawing = inline(figure, f"fig-{self.id(key)}", title, description)
         frame = tag("div", drawing, class_="scroll", tabindex=0, role="group", aria_label=f"Figure: {title}")
-        look, anchor = "beside" if beside else None, self.id(f"figure-{key}")
-        return tag("figure", frame, tag("figcaption", caption), class_=look, id=anchor)
+        look = "beside" if beside and figure.get_figwidth() < NARROW else None
+        return tag("figure", frame, tag("figcaption", caption), class_=look, id=self.id(f"figure-{key}"))
 
 
 @dataclass(frozen=True)
