@@ -42,14 +42,16 @@ def undisturbed(model: nn.Module, handles: Iterable[RemovableHandle]) -> Iterato
     In training mode, which may be that of one module only, a forward pass moves the running statistics; looking must
     not.
     """
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    before = [(part, name, b, b.clone()) for part in model.modules() for name, b in part.named_buffers(recurse=False)]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
-        for buffer, value in before:
-            buffer.copy_(value)
+        for part, name, buffer, value in before:
+            if not torch.equal(buffer, value):
+                buffer.copy_(value)
+            setattr(part, name, buffer)
 
 
 def spike_counts(output: Tensor, values: Values) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product as every
 from typing import Any
 
@@ -402,6 +403,15 @@ def test_plain_modules() -> None:
 def test_data_that_cannot_be_counted(data: Any) -> None:
     with pytest.raises(InputError, match=r"sample|batch"):
         count(smallest(), data)
+
+
+@pytest.mark.parametrize("name", ["spikformer_4_384.cifar10", "sdt_2_256.cifar10dvs"])
+def test_a_model_inside_another_module_is_counted_as_by_itself(name: str) -> None:
+    model = tiny_model(name)
+    x = random_input(model, 2)
+    inside, alone = count(nn.Sequential(model), x).rows, count(model, x).rows
+    assert sum(row.first for row in alone) == 1
+    assert [replace(row, name=row.name.removeprefix("0.")) for row in inside] == list(alone)
 
 
 def test_a_limit_below_one() -> None:

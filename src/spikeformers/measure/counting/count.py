@@ -108,15 +108,17 @@ class _Counter:
                 handles.append(module.register_forward_hook(self._seeing(name), with_kwargs=True))
             elif self._functions is None and any(True for _ in module.parameters(recurse=False)):
                 handles.append(module.register_forward_pre_hook(self._missing(name)))
-        if isinstance(self.model, SpikingModel):
-            handles.append(self.model.encoder.register_forward_hook(self._encoded))
+        for module in self.model.modules():
+            if isinstance(module, SpikingModel):
+                handles.append(module.register_forward_pre_hook(self._entered))
+                handles.append(module.encoder.register_forward_hook(self._encoded))
         return handles if self._functions is None else [*handles, *self._functions.hooks()]
 
     def run(self, batch: Tensor) -> None:
         """Count one batch."""
         parameter = next(self.model.parameters(), None)
         x = batch if parameter is None else batch.to(parameter.device)
-        self._sources = [x, x.transpose(0, 1)] if isinstance(self.model, SpikingModel) and x.dim() == 5 else [x]
+        self._sources = [x]
         self._batch, self._calls = [], {}
         self._now = len(x)
         with nullcontext() if self._functions is None else self._functions.watching():
@@ -157,6 +159,9 @@ class _Counter:
     def missed(self, name: str) -> None:
         """Remember what is not counted."""
         self._uncounted[name] = None
+
+    def _entered(self, model: nn.Module, inputs: tuple[Any, ...]) -> None:
+        self._sources += [x.transpose(0, 1) if x.dim() == 5 else x for x in inputs]
 
     def _encoded(self, encoder: nn.Module, inputs: Any, frames: Tensor) -> None:
         self._sources.append(frames)
