@@ -326,6 +326,39 @@ def test_what_is_written_as_functions_is_audited_too() -> None:
     assert {row.declared for row in found.rows} == {("",), ("", "")}
 
 
+class Looping(nn.Module):
+    """Multiplies its samples one by one, and then what is left of them by spikes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Parameter(torch.rand(4, 4)), nn.Parameter(torch.rand(4, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = torch.cat([sample[None] @ self.one for sample in x])
+        return (rows > 0).float() @ self.other
+
+
+def test_operations_that_come_as_often_as_samples_are_not_mistaken_for_each_other() -> None:
+    found = audit(Looping().eval(), torch.ones(5, 4))
+    assert [row.call for row in found.rows] == list(range(6))
+    assert all(row.proven == ("",) for row in found.rows)
+    assert [row.evidence for row in audit(Looping().eval(), torch.ones(2, 4)).rows] == ["observed", "observed", "proof"]
+
+
+def test_what_a_model_does_with_a_single_sample_only_proves_nothing() -> None:
+    class Choosing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.linear((x > 0).float() if len(x) == 1 else x)
+            return out
+
+    (row,) = audit(Choosing().eval(), torch.ones(3, 4)).rows
+    assert (row.verdict, row.evidence) == ("additions only", "observed")
+
+
 @pytest.mark.parametrize(
     ("neuron", "expected"), [(LIF(), "additions only"), (TernaryLIF(), "additions only"), (IntegerLIF(), "integer")]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any
@@ -53,13 +54,19 @@ def audit(
         raise InputError("there is nothing to audit: the data holds no samples.")
     parameter = next(model.parameters(), None)
     x = first[0] if parameter is None else first[0].to(parameter.device)
-    # In training mode a norm may refuse a single sample.
-    facts = trace(model, x if model.training else x[:1])
+    # Two samples are enough to see where a model mixes them or treats a single one in a way of its own.
+    facts = trace(model, x if model.training else x[:2])
     counts = count(model, chain([first], given), progress=progress)
+    traced, counted = Counter(name for name, _ in facts), Counter(row.name for row in counts.rows)
     modules = dict(model.named_modules())
     return Audit(
         rows=tuple(
-            _judged(row, modules.get(row.name), facts.get((row.name, row.call)))
+            # A model that loops over its samples calls an operation as often as there are: nobody knows which is which.
+            _judged(
+                row,
+                modules.get(row.name),
+                facts.get((row.name, row.call)) if traced[row.name] == counted[row.name] else None,
+            )
             for row in counts.rows
             if row.kind in OPERATIONS
         ),

@@ -322,6 +322,8 @@ LOOKS: dict[str, Callable[[Tensor], Any]] = {
     "list": lambda x: x[0, 0].tolist(),
     "numpy": lambda x: x.numpy(),
     "equal": lambda x: torch.equal(x, x + 1),
+    "almost equal": lambda x: torch.allclose(x, x.abs()),
+    "element by element": lambda x: x.clone().apply_(abs),
     "positions": lambda x: x.nonzero(),
     "chosen": lambda x: x[x > 0],
     "selected": lambda x: x.masked_select(x > 0),
@@ -346,6 +348,12 @@ def test_behind_a_look_at_the_numbers_nothing_is_proven(look: str) -> None:
 
 def test_a_number_made_of_the_data_is_no_constant() -> None:
     assert told(lambda program, x: program.probe((x > 0).float() * float(x.max()))) == ["-"]
+
+
+@pytest.mark.parametrize("make", [torch.tensor, torch.as_tensor, torch.Tensor, torch.ones(()).new_tensor])
+def test_a_tensor_made_of_a_list_of_tensors_is_no_constant(make: Callable[[list[Tensor]], Tensor]) -> None:
+    """PyTorch reads their numbers where no mode sees it."""
+    assert told(lambda program, x: program.probe((x > 0).float() * make([x.mean()]))) == ["-"]
 
 
 def test_memory_that_nothing_was_written_into_may_hold_anything() -> None:
@@ -379,6 +387,41 @@ def test_overflow_is_not_overlooked() -> None:
         program.probe((x > 0).half() * 300 * 300)  # beyond 65504
 
     assert told(run) == ["integer up to 200", "integer", "-"]
+
+
+@pytest.mark.parametrize(("dtype", "large"), [(torch.bfloat16, 258), (torch.float16, 2050), (torch.float32, 2**24 + 2)])
+def test_rounding_is_not_overlooked(dtype: torch.dtype, large: int) -> None:
+    """Among numbers this large every second is missing, so that a spike added to one and left over is two or none."""
+
+    def run(program: Program, x: Tensor) -> None:
+        program.probe((x > 0).to(dtype) + large - large)
+
+    program = Program(run)
+    (fact,) = program.known(torch.ones(3, 4, 4))
+    (shown,) = program.shown(torch.ones(3, 4, 4))
+    assert set(shown.unique().tolist()) != {1.0}
+    assert holds(fact, shown)
+    assert fact.numbers is not None
+    assert fact.numbers.values.kind == "integer"
+
+
+def test_a_count_may_be_rounded_up() -> None:
+    def run(program: Program, x: Tensor) -> None:
+        program.probe((x.new_ones(259) > 0).bfloat16().sum().reshape(1))
+
+    program = Program(run)
+    (fact,), (shown,) = program.known(torch.ones(1)), program.shown(torch.ones(1))
+    assert shown.item() == 260
+    assert holds(fact, shown)
+
+
+def test_a_dilated_window_over_the_edge_may_see_nothing() -> None:
+    def run(program: Program, x: Tensor) -> None:
+        program.probe(F.max_pool2d((x > 0).float(), 2, stride=1, padding=1))
+        program.probe(F.max_pool2d((x > 0).float(), 2, stride=1, padding=1, dilation=5))
+
+    assert told(run) == ["binary", "-"]
+    assert F.max_pool2d(torch.ones(1, 4, 4), 2, stride=1, padding=1, dilation=5).isinf().any()
 
 
 MODELS: dict[str, dict[str, Any]] = {

@@ -19,11 +19,12 @@ Rule = Callable[[Call], NumberSet | None]
 
 RULES: dict[str, Rule] = {}
 
-# What takes a number off a tensor, or a shape that depends on its elements: the rest of the pass may depend on it.
+# What takes a number off a tensor, or a shape that depends on its elements: the rest of the pass may depend on it. So
+# does whatever returns a number that is no tensor.
 READS = frozenset(
     {
         "_local_scalar_dense.default",
-        "equal.default",
+        "_pack_padded_sequence.default",
         "nonzero.default",
         "masked_select.default",
         "_unique2.default",
@@ -41,7 +42,8 @@ def result(call: Call) -> NumberSet | None:
     if dtype == torch.bool:
         return BIT
     found = RULES[call.name](call) if call.name in RULES else None
-    fitting = found if found is not None and found.fits(dtype) else None
+    held = None if found is None else found.rounded(dtype)
+    fitting = held if held is not None and held.fits(dtype) else None
     return WHOLE if fitting is None and dtype in WHOLE_DTYPES else fitting
 
 
@@ -75,8 +77,6 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     "sort.default",
     "sort.stable",
     "topk.default",
-    "max_pool2d_with_indices.default",
-    "max_pool3d_with_indices.default",
     "adaptive_max_pool2d.default",
     "adaptive_max_pool3d.default",
     "upsample_nearest1d.default",
@@ -93,9 +93,16 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     "channel_shuffle.default",
 )
 def _picked(call: Call) -> NumberSet | None:
-    """Each element is one of the first operand's; a max-pool's border of -inf never wins."""
+    """Each element is one of the first operand's."""
     (first, *_) = call.arguments.values()
     return call.known(first)
+
+
+@rule("max_pool2d_with_indices.default", "max_pool3d_with_indices.default")
+def _largest(call: Call) -> NumberSet | None:
+    """A border of -inf never wins, unless all taps of a dilated window lie on it."""
+    over_edge = any(call["padding"]) and any(gap > 1 for gap in call["dilation"])
+    return None if over_edge else call.numbers("self")
 
 
 @rule("tril.default", "triu.default", "im2col.default")

@@ -68,6 +68,14 @@ class NumberSet:
         bounds = torch.iinfo(dtype)
         return self.scale == 1 and bounds.min <= self.lowest and self.highest <= bounds.max
 
+    def rounded(self, dtype: torch.dtype) -> NumberSet:
+        """What a floating dtype makes of them, where a sum of many of them is rounded at every addition."""
+        if not dtype.is_floating_point or self.reach <= 2 / torch.finfo(dtype).eps:
+            return self
+        # Beyond that not every whole number exists. An addition is then at most as far off as what it adds is large.
+        reach = 2 * self.reach
+        return NumberSet(-reach if self.lowest < 0 else 0, reach if self.highest > 0 else 0, self.scale)
+
     def joined(self, other: NumberSet) -> NumberSet | None:
         """Both together; None where their constants do not go together."""
         pair = _over_one_scale(self, other)

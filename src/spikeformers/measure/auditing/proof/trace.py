@@ -32,7 +32,8 @@ from spikeformers.models import SpikingModel
 
 Facts = dict[tuple[str, int], tuple[Fact, ...]]
 
-_LEAVING = frozenset({"tolist", "numpy", "__array__", "__dlpack__", "data_ptr"})
+# Some of these write through the memory they are given, which is not seen either.
+_LEAVING = frozenset({"tolist", "numpy", "__array__", "__dlpack__", "data_ptr", "apply_", "map_", "map2_"})
 
 
 @torch.no_grad()
@@ -102,7 +103,11 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _note(self, func: OpOverload[..., Any], arguments: dict[str, Any], out: Any) -> None:
         name, operands, targets = name_of(func), list(_tensors(arguments.values())), written(func, arguments)
-        if name in READS or (name == "index.Tensor" and any(map(_chooses, arguments["indices"]))):
+        if (
+            name in READS
+            or isinstance(out, Real)
+            or (name == "index.Tensor" and any(map(_chooses, arguments["indices"])))
+        ):
             self.read()
         if name == "lift_fresh.default":
             self._constant(operands[0])
@@ -128,8 +133,8 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return NumberSet.constant(float(operand)) if isinstance(operand, Real) else None
 
     def _constant(self, x: Tensor) -> None:
-        """A tensor made of a number in the code is that number."""
-        if x.numel() == 1 and x.device.type != "meta":
+        """A tensor made of a number in the code is that number; one made of a list may be made of tensors."""
+        if x.dim() == 0 and x.device.type != "meta":
             with self._own_business():
                 self.knowledge.learn(x, Fact(self._numbers(x.item())))
 
