@@ -14,12 +14,17 @@ from typing import IO
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Yield a binary file that replaces `path` when the block ends, and vanishes when the block raises.
 
-    The content is flushed to the disk before the rename, so a full disk or a crash leaves the old file untouched.
+    The content is flushed to the disk before the rename, so a full disk or a crash leaves the old file untouched. A
+    link stays, what it leads to is replaced. A device or a pipe, such as /dev/stdout, is written to as it is.
 
     Raises:
         OSError: the directory cannot be written or the disk is full; `path` keeps its former content.
     """
-    target = Path(path)
+    target = Path(path).resolve()
+    if target.exists() and not (target.is_file() or target.is_dir()):
+        with open(path, "wb") as file:  # a rename would put a file where the device was
+            yield file
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
