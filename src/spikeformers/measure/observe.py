@@ -37,16 +37,19 @@ def observe(model: SpikingModel, x: Tensor, look: Look) -> None:
 
 @contextmanager
 def undisturbed(model: nn.Module, handles: Iterable[RemovableHandle]) -> Iterator[None]:
-    """Run a model inside; at the end the hooks go and its buffers are what they were.
+    """Run a model inside; at the end the hooks, registered as they are iterated over, go and its buffers are restored.
 
     In training mode, which may be that of one module only, a forward pass moves the running statistics; looking must
     not.
     """
     before = [(part, name, b, b.clone()) for part in model.modules() for name, b in part.named_buffers(recurse=False)]
+    registered: list[RemovableHandle] = []
     try:
+        for handle in handles:
+            registered.append(handle)  # where the next one fails, those before it go all the same
         yield
     finally:
-        for handle in handles:
+        for handle in registered:
             handle.remove()
         for part, name, buffer, value in before:
             if not torch.equal(buffer, value):

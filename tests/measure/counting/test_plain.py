@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 
-from spikeformers.measure import Count, count, size
+from spikeformers.measure import Count, accelerator, count, energy, size
 
 
 def only_row(module: nn.Module, x: Tensor) -> Count:
@@ -35,6 +35,39 @@ def test_parametrised_weights_are_those_computed_with() -> None:
         linear.parametrizations.weight.original1[:, :2] = 0
     assert only_row(linear, torch.ones(3, 6)).nonzero == 3 * 5 * 4
     assert size(linear).zero_weights == 10
+
+
+class Routed(nn.Module):
+    """Experts, each of which sees what is on its side of zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.below, self.above = nn.Linear(4, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        below, above = x[x[:, 0] < 0], x[x[:, 0] >= 0]
+        return torch.cat([self.below(below) @ self.below(below).t(), self.above(above) @ x.t()[:, : len(below)]])
+
+
+def test_an_expert_that_sees_nothing_costs_nothing() -> None:
+    counts = count(Routed(), torch.ones(3, 4))
+    assert [row.dense for row in counts.rows] == [0, 0, 0, 3 * 4 * 4, 0]
+    assert all(row.shape is None for row in counts.rows if not row.dense)
+    for convention in ("neurobench", "paper", "exact"):
+        assert [row.picojoules > 0 for row in energy(counts, convention).rows] == [False, False, False, True, False]
+    assert [row.name for row in accelerator(counts, "vesta").rows] == ["above"]
+
+
+def test_no_hook_stays_where_one_cannot_be_registered() -> None:
+    net = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 3))
+
+    def refuse(*args: object, **words: object) -> None:
+        raise RuntimeError("not supported")
+
+    net[2].register_forward_pre_hook = refuse  # type: ignore[method-assign, assignment]
+    with pytest.raises(RuntimeError, match="not supported"):
+        count(net, torch.ones(1, 3))
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in net.modules())
 
 
 class Blur(nn.AvgPool2d):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from math import prod
@@ -98,21 +98,21 @@ class _Counter:
         ours = isinstance(model, SpikingModel)
         self._functions = None if ours else Functions(model, self)
 
-    def hooks(self) -> list[torch.utils.hooks.RemovableHandle]:
+    def hooks(self) -> Iterator[torch.utils.hooks.RemovableHandle]:
         """Watch every module that is counted, and those with parameters that are not."""
-        handles = []
         for name, module in self.model.named_modules():
             spec = describe(module)
             if spec is not None:
                 self._known[module] = _Known(name, spec, weight_of(module, spec), _declared(module, spec))
-                handles.append(module.register_forward_hook(self._seeing(name), with_kwargs=True))
+                yield module.register_forward_hook(self._seeing(name), with_kwargs=True)
             elif self._functions is None and any(True for _ in module.parameters(recurse=False)):
-                handles.append(module.register_forward_pre_hook(self._missing(name)))
+                yield module.register_forward_pre_hook(self._missing(name))
         for module in self.model.modules():
             if isinstance(module, SpikingModel):
-                handles.append(module.register_forward_pre_hook(self._entered))
-                handles.append(module.encoder.register_forward_hook(self._encoded))
-        return handles if self._functions is None else [*handles, *self._functions.hooks()]
+                yield module.register_forward_pre_hook(self._entered)
+                yield module.encoder.register_forward_hook(self._encoded)
+        if self._functions is not None:
+            yield from self._functions.hooks()
 
     def run(self, batch: Tensor) -> None:
         """Count one batch."""

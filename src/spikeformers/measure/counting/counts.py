@@ -36,8 +36,8 @@ class Seen:
 
     @property
     def rate(self) -> float:
-        """Mean absolute integer, of binary values the firing rate; 1 where real."""
-        return 1.0 if self.total is None else self.total / self.elements
+        """Mean absolute integer, of binary values the firing rate; 1 where real, 0 of no elements."""
+        return 1.0 if self.total is None else self.total / max(self.elements, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

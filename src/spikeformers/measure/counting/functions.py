@@ -46,14 +46,12 @@ class Functions(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._within: list[tuple[str, bool]] = []  # the modules being run, outermost first: name, whether described
         self._last: Tensor | None = None  # what was found last gave
 
-    def hooks(self) -> list[RemovableHandle]:
+    def hooks(self) -> Iterator[RemovableHandle]:
         """Follow which module is being run; to be registered after the hooks that look at what a module did."""
-        handles: list[RemovableHandle] = []
         for name, module in self._model.named_modules():
             entered, here = describe(module) is not None, name or type(module).__name__
-            handles.append(module.register_forward_pre_hook(self._enter(here, entered)))
-            handles.append(module.register_forward_hook(self._leave, always_call=True))
-        return handles
+            yield module.register_forward_pre_hook(self._enter(here, entered))
+            yield module.register_forward_hook(self._leave, always_call=True)
 
     @contextmanager
     def watching(self) -> Iterator[None]:

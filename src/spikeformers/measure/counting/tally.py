@@ -62,6 +62,8 @@ class Tally:
 def look(x: Tensor, declared: Values) -> Operand:
     """What an operand holds, given the scale it is declared to have."""
     elements, scale = x.numel(), declared.scale
+    if not elements:
+        return Operand(x, None, Seen(kind="binary", highest=0, scale=scale, zeros=0, elements=0, total=0), True)
     whole = _whole(x, scale)
     lowest, highest = (0, 0) if whole is None else (int(bound) for bound in whole.aminmax())
     peak = max(-lowest, highest)
@@ -185,7 +187,7 @@ def tally_weighted(spec: OpSpec, operand: Operand, met: Tensor, output: Tensor, 
         dense = padded
     # A plain module may be fed something else than samples.
     positions, rest = divmod(output.numel(), out * samples * steps)
-    shape = None if rest else (positions, taps * prod(kernel), out, spec.groups)
+    shape = None if rest or not positions else (positions, taps * prod(kernel), out, spec.groups)
 
     def met_by(amounts: Tensor, peak: int) -> tuple[int, ...]:
         ordered = amounts if spec.kind == "convolution" else amounts.movedim(spec.axis, -1)
@@ -206,9 +208,9 @@ def tally_pairs(spec: OpSpec, left: Operand, right: Operand, output: Tensor, sam
     join, shape, terms = _masked, None, 1
     if spec.kind == "product":
         rows, terms, columns = left.active.shape[-2], left.active.shape[-1], right.active.shape[-1]
-        matrices, rest = divmod(output.numel(), rows * columns * samples * steps)
+        matrices, rest = divmod(output.numel(), max(rows * columns * samples * steps, 1))
         # A plain module may multiply matrices that hold all samples at once.
-        join, shape = _multiplied, None if rest else (rows, terms, matrices * columns, matrices)
+        join, shape = _multiplied, None if rest or not matrices else (rows, terms, matrices * columns, matrices)
     nonzero = _total(_gathered(join(left.active, right.active), 0, spec.timed))
     events = None
     if "real" not in (left.seen.kind, right.seen.kind):
