@@ -61,6 +61,7 @@ def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Stud
     with counting(f"{subject.label}: spikes", subject.samples) as progress:
         fired = statistics(model, subject.batches(batch_size), progress=progress)
     shown, (x, _) = (next(iter(read(EXAMPLES))) for read in (subject.pictures, subject.batches))
+    device = next(model.parameters()).device
     return Study(
         label=subject.label,
         name=subject.name,
@@ -78,8 +79,8 @@ def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Stud
         statistics=fired,
         chips=tuple(_chip(profiled.deployed.counts, word) for word in list_accelerators()),
         tiles=tuple(_tiles(subject, shown)),
-        rasters=rasters(model, x[:1]),
-        attention=attention_maps(model, x),
+        rasters=rasters(model, x[:1].to(device)),
+        attention=attention_maps(model, x.to(device)),
         robustness=_robustness(subject, batch_size) if disturbed else None,
     )
 

@@ -10,6 +10,7 @@ from spikeformers.measure import Audit
 from spikeformers.report.figures.layers import by_layer, layer
 from spikeformers.report.page.audit import answer, places
 from spikeformers.report.page.energy import costliest, share_of
+from spikeformers.report.page.firing import rate_words
 from spikeformers.report.page.html import text
 from tests.report.page.conftest import Reader
 
@@ -68,3 +69,14 @@ def test_layers_are_cut_to_fewer_parts_where_they_are_many(study):
     few = by_layer(rows, most=8)
     assert len(few) <= 8
     assert sum(map(len, few.values())) == sum(map(len, every.values())) == len(rows)
+
+
+def test_the_firing_rate_has_the_unit_of_its_neurons(study, integer_study):
+    def words(fired, values):
+        return rate_words(replace(fired, layers=tuple(replace(each, values=values) for each in fired.layers)))
+
+    fired = study.statistics
+    assert words(fired, "binary") == f"a neuron fires at {100 * fired.rate:.1f} % of the time steps"
+    assert words(fired, "integer up to 4").startswith(f"a neuron emits {fired.rate:.2f} spikes")
+    assert "no spikes" in words(fired, "real")
+    assert "integer" in rate_words(integer_study.statistics)

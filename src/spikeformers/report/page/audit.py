@@ -24,12 +24,12 @@ from spikeformers.report.page.parts import (
 from spikeformers.report.text import UNKNOWN, count, percent
 
 if TYPE_CHECKING:
-    from spikeformers.measure import Audit, Audited
+    from spikeformers.measure import Audit, Audited, Verdict
     from spikeformers.report.page.study import Study
 
 NAMED = 6  # layers of a line; all are in the tables below
 INPUT, HEAD = "the model's input", "head"
-MEANING = {
+MEANING: dict[Verdict, str] = {
     "additions only": "weights meet spikes (0, 1 or −1), or spikes choose which integers are added",
     "integer": "weights meet integers: an integer n takes n additions, or one multiplication",
     "real": "weights meet real numbers: multiplications",
@@ -43,7 +43,7 @@ def section(study: Study, sheet: Sheet) -> Content:
     audit = study.audit
     shares: list[Row] = []
     for verdict, meaning in MEANING.items():
-        share = audit.share(verdict)  # type: ignore[arg-type]
+        share = audit.share(verdict)
         rows = [row for row in audit.rows if row.verdict == verdict]
         shares.append(
             [badge(verdict), Cell(percent(share, 1), share), share_bar(share), Cell(str(len(rows)), len(rows)), meaning]

@@ -69,6 +69,8 @@ def rate_words(fired: FiringStatistics) -> str:
     """The mean rate with its unit, to stand in a sentence."""
     if graded(fired):
         return f"a neuron emits {fired.rate:.2f} spikes in a time step (an integer n counts as n)"
+    if fired.layers and all(each.values == "real" for each in fired.layers):
+        return f"{percent(fired.rate, 1)} of the outputs of its activations are not zero (it has no spikes)"
     return f"a neuron fires at {percent(fired.rate, 1)} of the time steps"
 
 
