@@ -72,3 +72,19 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
         os.close(reader)
     assert pipe.is_fifo()
     assert os.listdir(tmp_path) == ["pipe"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files have no names here")
+def test_a_link_to_a_pipe_without_a_name_is_written_to(tmp_path: Path) -> None:
+    """So is /dev/stdout where the output is piped on."""
+    reader, writer = os.pipe()
+    link = tmp_path / "link"
+    link.symlink_to(f"/proc/self/fd/{writer}")
+    try:
+        with atomic_write(link) as file:
+            file.write(b"a,b")
+        assert os.read(reader, 10) == b"a,b"
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert link.is_symlink()

@@ -20,11 +20,12 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     Raises:
         OSError: the directory cannot be written or the disk is full; `path` keeps its former content.
     """
-    target = Path(path).resolve()
+    target = Path(path)
     if target.exists() and not (target.is_file() or target.is_dir()):
-        with open(path, "wb") as file:  # a rename would put a file where the device was
-            yield file
+        with target.open("wb") as device:  # a rename would put a file in its place
+            yield device
         return
+    target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
     try:
