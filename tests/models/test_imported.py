@@ -18,3 +18,8 @@ def test_what_is_not_there_is_named(text):
 def test_what_is_no_module_is_refused():
     with pytest.raises(ConfigError, match="must return a torch module, got OrderedDict"):
         build_module("collections:OrderedDict")
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(ConfigError, match="must be a function that returns a torch module, got float"):
+        build_module("math:pi")

@@ -18,7 +18,7 @@ def build_module(text: str) -> nn.Module:
         text: `module:function`, the module as Python would import it.
 
     Raises:
-        ConfigError: the function cannot be found, or returns no torch module.
+        ConfigError: the function cannot be found, is none, or returns no torch module.
     """
     module, _, function = text.partition(":")
     try:
@@ -28,6 +28,8 @@ def build_module(text: str) -> nn.Module:
             f"The model {text!r} cannot be found: {error}. Expected module:function, of a module that "
             "Python can import (PYTHONPATH=. for a file in this directory)."
         ) from error
+    if not callable(build):
+        raise ConfigError(f"{text!r} must be a function that returns a torch module, got {type(build).__name__}.")
     built = build()
     if not isinstance(built, nn.Module):
         raise ConfigError(f"{text!r} must return a torch module, got {type(built).__name__}.")

@@ -248,6 +248,20 @@ def test_what_cannot_be_measured_is_refused(victim: Victim) -> None:
 
 
 @pytest.mark.parametrize(
+    ("last", "message"),
+    [
+        (nn.LSTM(64, 10), "Sequential returned a tuple of 4 pictures"),
+        (nn.Unflatten(1, (8, 8)), r"returned \[4, 8, 8\] of 4 pictures; expected logits \[B, K\]"),
+        (nn.Flatten(0), r"returned \[256\]"),
+    ],
+)
+def test_a_model_that_returns_no_logits_is_refused(last: nn.Module, message: str) -> None:
+    model = nn.Sequential(nn.Flatten(), last)
+    with pytest.raises(InputError, match=message):
+        robustness(model, [digits(4)], mean=(0.3,), std=(0.3,), disturbances=FEW.only())
+
+
+@pytest.mark.parametrize(
     ("words", "error", "message"),
     [
         ({"corruptions": ("fog",)}, UnknownNameError, "no corruption 'fog'"),

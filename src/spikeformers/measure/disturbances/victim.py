@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from spikeformers.data import normalise
+from spikeformers.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,9 +36,19 @@ class Victim:
         return torch.device("cpu") if parameter is None else parameter.device
 
     def logits(self, pixels: Tensor) -> Tensor:
-        """Pixels from 0 to 255, uint8 or float [B, C, H, W] -> logits [B, K] on the model's device."""
+        """Pixels from 0 to 255, uint8 or float [B, C, H, W] -> logits [B, K] on the model's device.
+
+        Raises:
+            InputError: the model returns something else.
+        """
         x = normalise(pixels.to(self.device), self.mean, self.std)
-        out: Tensor = functional_call(self.model, self.weights, (x,)) if self.weights else self.model(x)
+        out: Any = functional_call(self.model, self.weights, (x,)) if self.weights else self.model(x)
+        if not isinstance(out, Tensor) or out.dim() != 2 or len(out) != len(x):
+            what = list(out.shape) if isinstance(out, Tensor) else f"a {type(out).__name__}"
+            raise InputError(
+                f"{type(self.model).__name__} returned {what} of {len(x)} pictures; expected logits [B, K], one row for "
+                "each. Wrap it in a module that returns them."
+            )
         return out
 
     @torch.no_grad()
