@@ -46,7 +46,7 @@ class Victim:
         if not isinstance(out, Tensor) or out.dim() != 2 or len(out) != len(x):
             what = list(out.shape) if isinstance(out, Tensor) else f"a {type(out).__name__}"
             raise InputError(
-                f"{type(self.model).__name__} returned {what} of {len(x)} pictures; expected logits [B, K], one row for "
+                f"{type(self.model).__name__} returned {what} of {len(x)} pictures; expected logits [B, K], a row for "
                 "each. Wrap it in a module that returns them."
             )
         return out
