@@ -68,7 +68,8 @@ def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Stud
         record=_record(subject.name),
         checkpoint="" if subject.trained is None else subject.trained.checkpoint.name,
         training=None if subject.trained is None else _training(subject.trained.checkpoint),
-        time_steps=model.config.time_steps,
+        # An ANN twin looks once, whatever its configuration says.
+        time_steps=max((each.time_steps for each in fired.layers), default=model.config.time_steps),
         dataset=data.name,
         classes=data.classes,
         on=subject.on,

@@ -34,11 +34,16 @@ def audited(study, **sources):
             {"stem_conv": "the model's input", "head_linear": "a mean"},
             "Yes, but for the layer that sees the image and the head",
         ),
-        ({"stem_conv": "the model's input", "blocks_linear": "a norm", "head_linear": "a mean"}, "Not everywhere"),
+        ({"stem_conv": "the model's input", "blocks_linear": "a norm", "last_linear": ""}, "Not everywhere"),
     ],
 )
 def test_spike_driven_or_not(study, sources, expected):
     assert answer(audited(study, **sources)) == expected
+
+
+def test_a_network_without_spikes_is_spike_driven_nowhere(study, integer_study):
+    assert answer(audited(study, stem_conv="the model's input", blocks_linear="a norm")) == "Nowhere"
+    assert answer(integer_study.audit) == "With integers in place of spikes"
 
 
 def test_layers_that_differ_by_a_number_are_said_once(study):

@@ -67,8 +67,10 @@ def section(study: Study, sheet: Sheet) -> Content:
 def answer(audit: Audit) -> str:
     """Whether a model is spike-driven, in three words or so."""
     kinds = {INPUT if row.source == INPUT else HEAD if row.name.split(".")[0] == HEAD else "" for row in audit.entries}
-    if "" in kinds:
+    if "" in kinds and audit.share("additions only"):
         return "Not everywhere"
+    if "" in kinds:
+        return "With integers in place of spikes" if audit.share("integer") > audit.share("real") else "Nowhere"
     words = [word for kind, word in ((INPUT, "the layer that sees the image"), (HEAD, "the head")) if kind in kinds]
     return f"Yes, but for {' and '.join(words)}" if words else "Yes, everywhere"
 
