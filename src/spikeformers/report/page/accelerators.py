@@ -30,8 +30,9 @@ def section(study: Study, sheet: Sheet) -> Content:
     return [
         paragraph(
             f"Predicted, not measured: cycles of a parametric model for one image, {study.profile.deployed.label}. "
-            "Waiting for memory and filling pipelines take no time in it. The published frames per second are of the "
-            "authors' own workloads, not of this network; the difference is no error of the model."
+            "Waiting for memory and filling pipelines take no time in it. The published images (frames) per second are "
+            "of the authors' own workloads, not of this network: the difference says how far apart the two are, and "
+            "nothing was fitted to it."
         ),
         _table(chips),
         curves,
@@ -66,8 +67,8 @@ def _table(chips: tuple[Chip, ...]) -> Markup:
         ">PEs busy",
         ">energy, as far as known",
         ">images/s",
-        ">published",
-        ">difference",
+        ">published images/s",
+        ">predicted − published",
     ]
     return table(headers, rows, caption="One image", stack=True)
 

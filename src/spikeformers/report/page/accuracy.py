@@ -35,8 +35,8 @@ def section(study: Study, sheet: Sheet) -> Content:
     return [
         paragraph(
             f"{count(result.correct)} of all {count(result.samples)} test images of {study.dataset} are recognised: ",
-            f"{percent(result.accuracy)}. The class most often missed is {study.classes[worst]!r} "
-            f"({percent(shares[worst], 1)} recognised). Mean cross-entropy {result.loss:.4f}.",
+            f"{percent(result.accuracy)}. Least often recognised is the class {study.classes[worst]!r} "
+            f"({percent(shares[worst], 1)}). Mean cross-entropy {result.loss:.4f}.",
         ),
         bullets(training_lines(study)),
         columns(matrix, by_class),

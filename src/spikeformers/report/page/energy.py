@@ -53,7 +53,7 @@ def section(study: Study, sheet: Sheet) -> Content:
         energy_by_layer(deployed.energies),
         title=f"Energy by layer, {deployed.label}",
         caption=f"Energy of each layer, {deployed.label}. One panel for each convention, on a scale of its own; the "
-        "figures are shares of the whole model. A layer is an operation and what follows it (norm, neuron). Orange: "
+        "figures are shares of the whole model. A layer is an operation and what follows it (norm, neuron). Yellow: "
         "memory traffic. Left out: what is below 0.05 % in every convention.",
         description=f"The costliest layers by {CHOSEN}: {', '.join(name for name, _ in costliest(deployed, 3))}.",
     )
@@ -105,8 +105,20 @@ def _words(form: Form) -> Content:
     exact = form.energy(CHOSEN)
     return [
         f"By {CHOSEN}, {form.label}, one image takes {short(exact.acs)} additions (ACs) and {short(exact.macs)} "
-        f"multiplications with addition (MACs): {joules(exact.millijoules)}."
+        f"multiplications with addition (MACs): {joules(exact.millijoules)}. {_multiplied(exact)}"
     ]
+
+
+def _multiplied(energy: Energy) -> str:
+    """Where multiplications come from, the most first."""
+    shares: dict[str, float] = {}
+    for row in energy.rows:
+        source = {"neuron": "updates of membrane potentials", "norm": "norms"}.get(row.kind, "real inputs")
+        shares[source] = shares.get(source, 0.0) + row.macs
+    parts = [
+        f"{short(macs)} for {source}" for source, macs in sorted(shares.items(), key=lambda each: -each[1]) if macs
+    ]
+    return f"Of the MACs, {', '.join(parts)}; an integer n is priced as n additions." if parts else ""
 
 
 def _top(form: Form) -> Content:
@@ -114,7 +126,12 @@ def _top(form: Form) -> Content:
     best = costliest(form, 5)
     name, dearest = best[0]
     rows: list[Row] = [
-        [code(layer), Cell(joules(cost * 1e-9), cost), percent(share_of(form, cost), 1), share_bar(cost / dearest)]
+        [
+            code(layer),
+            Cell(joules(cost * 1e-9), cost),
+            percent(share_of(form, cost), 1),
+            share_bar(share_of(form, cost)),
+        ]
         for layer, cost in best
     ]
     return [

@@ -85,7 +85,8 @@ def _membranes(study: Study, sheet: Sheet) -> Content:
         "membrane-potentials",
         membrane_histograms(study.statistics, study.on),
         title="Membrane potentials right before firing",
-        caption="One panel for each layer; what lies at or above the threshold fires.",
+        caption="One panel for each layer; what lies at or above the threshold fires. A number with an arrow is the "
+        "share of a bar that is too tall to draw.",
         description="Histograms in units of the threshold, all time steps together.",
     )
 

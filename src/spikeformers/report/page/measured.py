@@ -26,7 +26,7 @@ def section(studies: Sequence[Study], facts: Facts) -> Markup:
         paragraph(f"Programs: {versions}."),
         bullets(looked),
         paragraph(
-            "Images are spread evenly over the test part. No "
+            "Where not all images were looked at, they are spread evenly over the test part. No "
             "figure depends on the speed of the machine. Energy and frames per second are estimates from counted "
             "operations; no device was measured."
         ),

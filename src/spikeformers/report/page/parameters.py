@@ -16,13 +16,12 @@ def section(study: Study, sheet: Sheet) -> Content:
     """By part, and what fusing makes of their number."""
     given, deployed = study.profile.given, study.profile.deployed
     total = given.size.parameters
-    largest = max(piece.parameters for piece in study.pieces)
     rows: list[Row] = [
         [
             code(piece.name),
             Cell(count(piece.parameters), piece.parameters),
             Cell(percent(piece.parameters / total, 1), piece.parameters),
-            share_bar(piece.parameters / largest),
+            share_bar(piece.parameters / total),
         ]
         for piece in study.pieces
     ]
