@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spikeformers.cli.measuring import open_subjects
+from spikeformers.cli.measuring import expect_files, open_subjects
 from spikeformers.data import load_dataset, normalise, read_all
 from spikeformers.errors import ConfigError, InputError
 
@@ -55,6 +55,22 @@ def test_a_plain_torch_module_needs_a_data_set() -> None:
 def test_what_cannot_be_is_refused(models, limit, message) -> None:
     with pytest.raises(InputError, match=message):
         open_subjects(models, limit=limit)
+
+
+def test_one_model_under_two_names_is_refused(trained: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(trained)
+    with pytest.raises(InputError, match=r"was named twice \(.* is the same\)"):
+        open_subjects([str(trained), str(link)], limit=1)
+
+
+def test_where_nothing_can_be_written_is_said_before_measuring(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    expect_files(None, tmp_path / "new" / "table.csv", tmp_path / "file")
+    with pytest.raises(InputError, match="is a directory"):
+        expect_files(tmp_path / "table.csv", tmp_path)
+    with pytest.raises(InputError, match="file is no directory"):
+        expect_files(tmp_path / "file" / "new" / "table.csv")
 
 
 def test_a_limit_is_at_least_one(trained: Path) -> None:

@@ -105,6 +105,8 @@ def test_defaults_are_those_of_the_measure() -> None:
         (("--corruptions", "fog"), "no corruption 'fog'"),
         (("--severities", "1.5"), "whole numbers"),
         (("--epsilons", "x"), "cannot be read"),
+        (("--plot", "."), ". is a directory"),
+        (("--csv", "."), ". is a directory"),
         (("--plot", "picture.xyz", "--only", "weights", "--limit", "2", "--weight-noise", "0.1"), ".png"),
     ],
 )

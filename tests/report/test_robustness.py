@@ -98,6 +98,14 @@ def test_attacks_without_a_gradient_are_named() -> None:
     assert "had no gradient" not in printed({"one": made()})
 
 
+def test_models_without_spikes_are_named_where_spikes_were_to_be_disturbed() -> None:
+    told = "ann has no neurons of this package, and so no spikes to disturb."
+    plain = made(only=("corruption", "attack", "weights"))
+    assert told in " ".join(printed({"one": made(), "ann": plain}).split())
+    assert "no spikes to disturb" not in printed({"one": made()})
+    assert "no spikes to disturb" not in printed({"ann": replace(plain, settings=Disturbances().only("weights"))})
+
+
 def test_rows_for_a_spreadsheet() -> None:
     result = made()
     undisturbed, *rows = robustness_rows({"one": result})

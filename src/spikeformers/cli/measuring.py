@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -109,14 +109,32 @@ def open_subjects(
     """
     if not models:
         raise InputError("No model was named. Name a run directory or a checkpoint file.")
-    twice = [word for word, times in Counter(models).items() if times > 1]
-    if twice:
-        raise InputError(f"{twice[0]} was named twice. Name each model once.")
+    named: dict[str, str] = {}
+    for word in models:
+        place = word if _is_function(word) else os.path.realpath(word)
+        if place in named:
+            also = "" if named[place] == word else f" ({named[place]} is the same)"
+            raise InputError(f"{word} was named twice{also}. Name each model once.")
+        named[place] = word
     if limit is not None and limit < 1:
         raise InputError(f"--limit is {limit}; it must be 1 or more.")
     where = usable_device(device)
     subjects = [_open(word, dataset, data_dir, limit, where) for word in models]
     return [replace(subject, label=label) for subject, label in zip(subjects, _labels(models), strict=True)]
+
+
+def expect_files(*paths: Path | None) -> None:
+    """Look at what is to be written before anything is measured; None is nothing to write.
+
+    Raises:
+        InputError: a directory, or a file in what is none.
+    """
+    for path in paths:
+        if path is not None and path.is_dir():
+            raise InputError(f"{path} is a directory. Name a file to write, such as {path / 'results'}.")
+        parent = None if path is None else next((each for each in path.absolute().parents if each.exists()), None)
+        if parent is not None and not parent.is_dir():
+            raise InputError(f"{path} cannot be written: {parent} is no directory.")
 
 
 def _open(word: str, dataset: str | None, data_dir: Path | None, limit: int | None, device: torch.device) -> Subject:

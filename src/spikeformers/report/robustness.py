@@ -121,6 +121,7 @@ def notes(results: Results) -> list[str]:
         )
     if "spikes" in families:
         notes.append(_SPIKES)
+    notes += _without_spikes(results)
     notes.append(f"All random numbers come from seed {settings.seed} and the number of each image.")
     return notes
 
@@ -133,6 +134,16 @@ _SPIKES = (
     "Spikes: faults behind every neuron layer, which resets as if there were none. An integer n is n spikes; of an "
     "analog neuron the whole output is lost."
 )
+
+
+def _without_spikes(results: Results) -> list[str]:
+    """Why there is no row of faulty spikes where they were asked for."""
+    settings = next(iter(results.values())).settings
+    without = [label for label, result in results.items() if not result.of("spikes")]
+    if not without or not (settings.lost_spikes or settings.spurious_spikes):
+        return []
+    has = "has" if len(without) == 1 else "have"
+    return [f"{' and '.join(without)} {has} no neurons of this package, and so no spikes to disturb."]
 
 
 def _precision(results: Results) -> str:

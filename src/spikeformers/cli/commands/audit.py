@@ -59,12 +59,13 @@ def run(
         csv: File for a table with a row for each call of an operation.
         json: Print one JSON document.
     """
-    from spikeformers.cli.measuring import counting, open_subjects
+    from spikeformers.cli.measuring import counting, expect_files, open_subjects
     from spikeformers.measure import audit
     from spikeformers.report.audit import audit_rows, audit_tables, side_by_side
     from spikeformers.report.csv import write_csv
 
     found: dict[str, tuple[str, Audit]] = {}
+    expect_files(csv)
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     for subject in subjects:
         label, model = _formed(subject.model, form)

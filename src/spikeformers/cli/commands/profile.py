@@ -61,7 +61,7 @@ def run(
         csv: File for a table with a row for each form and call of an operation.
         json: Print one JSON document.
     """
-    from spikeformers.cli.measuring import open_subjects
+    from spikeformers.cli.measuring import expect_files, open_subjects
     from spikeformers.cli.what_if import parse_changes
     from spikeformers.measure import CONVENTIONS
     from spikeformers.report.csv import write_csv
@@ -69,6 +69,7 @@ def run(
 
     changes = parse_changes(what_if, accelerator)
     _check(convention, accelerator, changes)
+    expect_files(csv)
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     found = {each.label: _profiled(each, convention or CONVENTIONS, batch_size) for each in subjects}
     fired = {each.label: _fired(each, batch_size) for each in subjects if firing}
@@ -83,9 +84,13 @@ def run(
 
 def _check(conventions: tuple[str, ...], accelerators: tuple[str, ...], changes: dict[str, bool | int | float]) -> None:
     """Complain before anything is counted."""
+    from spikeformers.errors import InputError
     from spikeformers.measure import read_accelerator, read_convention
     from spikeformers.measure.accelerators.parameters import what_if
 
+    for option, words in (("convention", conventions), ("accelerator", accelerators)):
+        if len(set(words)) < len(words):
+            raise InputError(f"--{option} {' '.join(words)}: names something twice. Name each once.")
     for each in conventions:
         read_convention(each)
     for each in accelerators:

@@ -78,7 +78,7 @@ def run(
         json: Print one JSON document.
     """
     from spikeformers.cli.lists import parse_numbers, parse_whole, parse_words
-    from spikeformers.cli.measuring import open_subjects
+    from spikeformers.cli.measuring import expect_files, open_subjects
     from spikeformers.measure import Disturbances
     from spikeformers.report.csv import write_csv
     from spikeformers.report.robustness import robustness_rows, robustness_tables
@@ -97,6 +97,7 @@ def run(
         spurious_spikes=parse_numbers("--spurious-spikes", spurious_spikes or ""),
         seed=seed,
     ).only(*parse_words(only))
+    expect_files(csv, plot)
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     on = {subject.label: subject.on for subject in subjects}
     found = {subject.label: _measured(subject, words, batch_size) for subject in subjects}
