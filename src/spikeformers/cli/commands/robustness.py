@@ -1,9 +1,9 @@
 """Measure how accurate models stay when pictures, weights or spikes are disturbed.
 
 Pictures are corrupted in five severities and attacked along surrogate gradients
-(FGSM, PGD), noise is added to the weights, and spikes get lost. Models stand side
-by side and meet the same corruptions. Images are those of the test part, spread
-evenly over it. Options that take several values take them between commas.
+(FGSM, PGD), noise is added to the weights, and spikes get lost. Models stand
+side by side and meet the same corruptions. Images are those of the test part,
+spread evenly over it. Options that take several values take them between commas.
 
 Examples:
   spikeformers robustness runs/digits_spikformer
