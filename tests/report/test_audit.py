@@ -93,6 +93,14 @@ def test_layers_that_differ_in_numbers_share_a_reason() -> None:
     assert second.why == "Fed sums (a and more)."
 
 
+def test_a_number_that_is_the_same_in_all_is_kept() -> None:
+    """units.*.conv would name units.0.conv, too, which adds only."""
+    rows = [row(f"stages.{stage}.units.0.conv") for stage in (0, 1)]
+    rows += [row(f"stages.{stage}.units.1.conv", "real") for stage in (0, 1)]
+    (found,) = reasons(audit_of(*rows))
+    assert found.layers == ("stages.*.units.1.conv",)
+
+
 def test_reasons_within_the_same_part_are_one() -> None:
     why = "Fed the output of blocks.{}.{}.norm, a norm."
     rows = [row(f"blocks.{i}.{p}.conv", "real", why=why.format(i, p)) for i in range(2) for p in ("q", "k")]

@@ -33,7 +33,7 @@ class Reason:
 
     Args:
         verdict: on all of them.
-        layers: their names; a "*" stands for the numbers of several, in `why` for what they are part of.
+        layers: their names; a "*" stands for the numbers in which several differ, in `why` for what they are part of.
         calls: how many calls of operations that are.
         share: of the model's dense operations.
         highest: largest integer seen; None where real numbers were.
@@ -57,11 +57,11 @@ def reasons(audit: Audit) -> list[Reason]:
         if (row.verdict, _general(row.name)) in alike:
             alike[row.verdict, _general(row.name)].append(row)
     told: dict[tuple[Verdict, str], dict[str, list[Audited]]] = {}
-    for (verdict, pattern), rows in alike.items():
+    for (verdict, _), rows in alike.items():
         spokesman = next((row for row in rows if row.violation), rows[-1])
-        name, why = rows[0].name, spokesman.why
+        name, why = _together([row.name for row in rows]), spokesman.why
         if len({row.name for row in rows}) > 1:
-            name, why = pattern, _general(why.replace(f"{spokesman.name.rpartition('.')[0]}.", "*."))
+            why = _general(why.replace(f"{spokesman.name.rpartition('.')[0]}.", "*."))
         told.setdefault((verdict, why), {})[name] = rows
     return [_reason(audit, verdict, why, layers) for (verdict, why), layers in told.items()]
 
@@ -77,6 +77,12 @@ def _reason(audit: Audit, verdict: Verdict, why: str, layers: Mapping[str, list[
         highest=None if any(each.highest is None for each in seen) else max(each.highest or 0 for each in seen),
         why=why,
     )
+
+
+def _together(names: Sequence[str]) -> str:
+    """Names that differ in numbers only as one, with a "*" for each number that is not the same in all."""
+    parts = zip(*(name.split(".") for name in names), strict=True)
+    return ".".join(words[0] if len(set(words)) == 1 else "*" for words in parts)
 
 
 def _general(text: str) -> str:
