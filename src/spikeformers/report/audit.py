@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from spikeformers.report.layout import heading, new_table, pairs
+from spikeformers.report.layout import NarrowingTable, heading, new_table, pairs
 from spikeformers.report.text import count, percent
 
 if TYPE_CHECKING:  # results come from rooms that import torch
@@ -168,22 +168,25 @@ def side_by_side(audits: Mapping[str, Audit]) -> RenderableType:
 
 
 def _layers(audit: Audit) -> RenderableType:
-    table = new_table("layer", "operation", "declared", "seen", "verdict", "evidence")
+    headers = ("layer", "operation", "declared", "seen", "verdict", "evidence")
+    return NarrowingTable(headers, _cells(audit), ("operation", "declared"))
+
+
+def _cells(audit: Audit) -> Iterator[list[RenderableType]]:
     for _, rows in _by_name(audit.rows):
         for alike in _alike(rows):
             row, calls = alike[0], f" ({len(alike)} calls)" if len(alike) > 1 else ""
             verdict = Text(row.verdict, COLOURS[row.verdict])
             if row.violation:
                 verdict.append(" VIOLATION", "bold red")
-            table.add_row(
+            yield [
                 Text(f"{row.name}{calls}"),
                 row.kind,
                 " x ".join(row.declared).strip(" x") or "nothing",
                 " x ".join(seen(operands) for operands in zip(*(each.seen for each in alike), strict=True)),
                 verdict,
                 row.evidence,
-            )
-    return table
+            ]
 
 
 def seen(calls: Sequence[Seen]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from rich import box
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -23,6 +23,38 @@ def new_table(*headers: str) -> Table:
             overflow="fold",
         )
     return table
+
+
+class NarrowingTable:
+    """A table that leaves out columns, the dispensable ones one by one, until a narrow terminal can hold it.
+
+    Args:
+        headers: as `new_table` takes them.
+        rows: cells for all of them.
+        dispensable: headers, the first to go first.
+    """
+
+    _UNBOUND, _AIR = 10_000, 24  # letters; of the second so many more than its longest words a table should have
+
+    def __init__(
+        self, headers: Sequence[str], rows: Iterable[Sequence[RenderableType]], dispensable: Sequence[str]
+    ) -> None:
+        self._headers, self._rows, self._dispensable = headers, list(rows), dispensable
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for hidden in range(len(self._dispensable) + 1):
+            table = self._without(self._dispensable[:hidden])
+            wanted = console.measure(table, options=options.update_width(self._UNBOUND))
+            if min(wanted.maximum, wanted.minimum + self._AIR) <= options.max_width:
+                break
+        yield table
+
+    def _without(self, hidden: Sequence[str]) -> Table:
+        kept = [index for index, header in enumerate(self._headers) if header not in hidden]
+        table = new_table(*(self._headers[index] for index in kept))
+        for row in self._rows:
+            table.add_row(*(row[index] for index in kept))
+        return table
 
 
 def pairs(rows: Iterable[tuple[str, str]], style: str = "dim") -> RenderableType:

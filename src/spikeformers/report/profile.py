@@ -9,11 +9,11 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from spikeformers.report.audit import seen
-from spikeformers.report.layout import bullets, heading, new_table, pairs
+from spikeformers.report.layout import NarrowingTable, bullets, heading, new_table, pairs
 from spikeformers.report.text import UNKNOWN, amount, bar, call_label, count, joules, percent
 
 if TYPE_CHECKING:
-    from spikeformers.measure import Count, Counts, Energy, Form, Profile
+    from spikeformers.measure import Count, Counts, Energy, EnergyRow, Form, Profile
 
 SHORT = 5  # layers named where not all are
 
@@ -109,21 +109,24 @@ def layers(profile: Profile, label: str, convention: str, most: int | None = SHO
     if most is not None:
         pairs_of = sorted(pairs_of, key=lambda pair: -pair[1].picojoules)[:most]
     whole = sum(row.picojoules for row in energy.rows) or 1.0
-    table = new_table("layer", "kind", "sees", ">dense", ">non-zero", ">energy", ">share", "")
-    for row, price in pairs_of:
-        share = price.picojoules / whole
-        table.add_row(
-            Text(call_label(row.name, row.call)),
-            row.kind,
-            " x ".join(seen([operand]) for operand in row.seen),
-            count(row.dense / form.counts.samples),
-            count(row.nonzero / form.counts.samples),
-            joules(price.picojoules * 1e-9),
-            percent(share, 1),
-            Text(bar(share, 10), "blue"),
-        )
+    rows = (_layer(row, price, form.counts.samples, price.picojoules / whole) for row, price in pairs_of)
+    headers = ("layer", "kind", "sees", ">dense", ">non-zero", ">energy", ">share", "")
+    table = NarrowingTable(headers, rows, ("", "kind", ">dense"))
     which = "Layers" if most is None else f"Costliest {len(pairs_of)} of {len(energy.rows)} layers"
     return Group(heading(f"{which}: {label}, {form.label}, per image, convention {convention!r}"), table)
+
+
+def _layer(row: Count, price: EnergyRow, samples: int, share: float) -> list[RenderableType]:
+    return [
+        Text(call_label(row.name, row.call)),
+        row.kind,
+        " x ".join(seen([operand]) for operand in row.seen),
+        count(row.dense / samples),
+        count(row.nonzero / samples),
+        joules(price.picojoules * 1e-9),
+        percent(share, 1),
+        Text(bar(share, 10), "blue"),
+    ]
 
 
 def profile_rows(profiles: Mapping[str, Profile]) -> Iterator[dict[str, Any]]:
