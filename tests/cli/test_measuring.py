@@ -2,10 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from spikeformers.cli.measuring import expect_files, open_subjects
 from spikeformers.data import load_dataset, normalise, read_all
-from spikeformers.errors import ConfigError, InputError
+from spikeformers.errors import ConfigError, DataError, InputError
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,35 @@ def test_where_nothing_can_be_written_is_said_before_measuring(tmp_path: Path) -
 def test_a_limit_is_at_least_one(trained: Path) -> None:
     with pytest.raises(InputError, match="--limit is 0"):
         open_subjects([str(trained)], limit=0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, digits, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A hundred digits to train on and 120 to test on, as files that are decoded as they are read."""
+    monkeypatch.setattr("spikeformers.data.pictures.opening.BUDGET", 0)
+    for part, source, number in (("train", digits.train, 100), ("test", digits.test, 120)):
+        pictures = read_all(source)
+        for index in range(number):
+            place = tmp_path / part / digits.classes[int(pictures.labels[index])]
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pictures.images[index, 0].numpy()).save(place / f"{index}.png")
+    return tmp_path
+
+
+def test_an_unreadable_picture_is_named_once(trained: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damaged = next((folder / "test" / "3").iterdir())
+    damaged.write_bytes(b"no picture")
+    (subject,) = open_subjects([str(trained)], dataset="image_folder", data_dir=folder)
+    for _ in range(2):
+        assert sum(len(x) for x, _ in subject.batches(7)) == 119
+    told = capsys.readouterr().err
+    assert told.startswith("1 image cannot be read and is left out:\n")
+    assert told.count(str(damaged)) == 1
+
+
+def test_many_unreadable_pictures_are_refused(trained: Path, folder: Path) -> None:
+    for damaged in (folder / "test" / "3").iterdir():
+        damaged.write_bytes(b"no picture")
+    (subject,) = open_subjects([str(trained)], dataset="image_folder", data_dir=folder)
+    with pytest.raises(DataError, match="at most 1 % may be so"):
+        list(subject.batches(7))

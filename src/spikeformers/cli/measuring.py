@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from spikeformers.cli.devices import usable_device
 from spikeformers.cli.output import error_console
+from spikeformers.cli.progress import unreadable_lines
 from spikeformers.cli.trained import Trained, open_trained
 from spikeformers.data import (
     Batches,
@@ -26,6 +27,7 @@ from spikeformers.data import (
     Subset,
     evenly_spaced,
     load_dataset,
+    refuse_many,
 )
 from spikeformers.errors import ConfigError, InputError
 from spikeformers.measure import Progress
@@ -44,6 +46,7 @@ class Subject:
         data: the data set whose test part is looked at.
         source: the pictures of it that are looked at, uint8.
         mean, std: normalisation, per channel.
+        unreadable: pictures that were found to be so while they were read, with reasons; each is told of once.
     """
 
     label: str
@@ -54,6 +57,7 @@ class Subject:
     source: Source
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    unreadable: dict[str, None] = field(default_factory=dict)
 
     @property
     def samples(self) -> int:
@@ -75,18 +79,27 @@ class Subject:
         return self._read(batch_size, _pixels)
 
     def _read(self, batch_size: int, prepare: Prepare) -> Iterable[tuple[Tensor, Tensor]]:
-        return _Read(Batches(source=self.source, batch_size=batch_size, prepare=prepare, stand_ins=False))
+        batches = Batches(source=self.source, batch_size=batch_size, prepare=prepare, stand_ins=False)
+        return _Read(batches, self.label, self.unreadable)
 
 
 @dataclass(frozen=True)
 class _Read:
     batches: Batches
+    label: str
+    unreadable: dict[str, None]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        new: dict[str, None] = {}
         with closing(self.batches.epoch()) as epoch:
             for batch in epoch:
+                new |= {name: None for name in batch.unreadable if name not in self.unreadable}
+                refuse_many({**self.unreadable, **new}, len(self.batches.source), f"{self.label}: the test images")
                 if len(batch):
                     yield batch.x, batch.targets
+        self.unreadable.update(new)
+        if new:
+            error_console().print(unreadable_lines(tuple(new)), markup=False, soft_wrap=True)
 
 
 def open_subjects(

@@ -228,3 +228,18 @@ def test_products_over_all_samples_at_once_are_no_workload() -> None:
     assert counts.rows[1].dense == 3 * 4 * 3
     assert counts.rows[1].shape is None
     assert accelerator(counts, "vesta").unscheduled == ("1.mm",)
+
+
+def test_a_sparse_tensor_is_no_obstacle() -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.linear = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            out: Tensor = self.linear(torch.sparse.mm(torch.eye(2).to_sparse(), x))
+            return out
+
+    counts = count(Net(), torch.ones(2, 3))
+    assert counts.rows[-1].name == "linear"
+    assert counts.rows[-1].dense == 2 * 9

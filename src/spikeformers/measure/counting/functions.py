@@ -100,7 +100,10 @@ class Functions(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _storage(x: Tensor) -> int:
-    return x.untyped_storage().data_ptr()
+    try:
+        return x.untyped_storage().data_ptr()
+    except NotImplementedError:  # a sparse tensor has none
+        return -id(x)
 
 
 def _is_view(output: Any, args: Any) -> bool:
