@@ -75,6 +75,18 @@ def picture(width: float, height: float, draw: Callable[[FigureBase], object]) -
     return figure
 
 
+def picture_kind(path: str | os.PathLike[str]) -> str:
+    """Return the format that the ending of a file stands for; PNG where it has none.
+
+    Raises:
+        InputError: no picture can be written in that format.
+    """
+    kind = Path(path).suffix.removeprefix(".").lower() or "png"
+    if kind not in FigureCanvasAgg.get_supported_filetypes():
+        raise InputError(f"{path}: a picture cannot be a {kind!r}; name a file that ends in .png, .svg or .pdf.")
+    return kind
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a picture; the ending of `path` (.png, .svg, .pdf) decides the format.
 
@@ -82,9 +94,7 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
         InputError: no picture can be written in that format.
         OSError: the directory cannot be written or the disk is full; a former picture stays.
     """
-    kind, known = Path(path).suffix.removeprefix(".").lower() or "png", figure.canvas.get_supported_filetypes()
-    if kind not in known:
-        raise InputError(f"{path}: a picture cannot be a {kind!r}; name a file that ends in .png, .svg or .pdf.")
+    kind = picture_kind(path)
     # A date would make every picture another file.
     undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with style(), atomic_write(path) as file:

@@ -82,6 +82,7 @@ def run(
     from spikeformers.measure import Disturbances
     from spikeformers.report.csv import write_csv
     from spikeformers.report.robustness import robustness_rows, robustness_tables
+    from spikeformers.report.style import picture_kind
 
     words = Disturbances(
         **({} if corruptions is None else {"corruptions": parse_words(corruptions)}),
@@ -98,6 +99,8 @@ def run(
         seed=seed,
     ).only(*parse_words(only))
     expect_files(csv, plot)
+    if plot is not None:
+        picture_kind(plot)  # complains before anything is measured
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     on = {subject.label: subject.on for subject in subjects}
     found = {subject.label: _measured(subject, words, batch_size) for subject in subjects}
