@@ -203,30 +203,32 @@ def tally_weighted(spec: OpSpec, operand: Operand, met: Tensor, output: Tensor, 
 def tally_pairs(spec: OpSpec, left: Operand, right: Operand, output: Tensor, samples: int) -> Tally:
     """A matrix product or a mask."""
     steps = time_steps(spec.timed, output)
-    join: Callable[[Tensor, Tensor], Tensor]
-    shape: tuple[int, int, int, int] | None
-    join, shape, terms = _masked, None, 1
+    shape: tuple[int, int, int, int] | None = None
+    joined, terms = _masked, 1
     if spec.kind == "product":
         rows, terms, columns = left.active.shape[-2], left.active.shape[-1], right.active.shape[-1]
         matrices, rest = divmod(output.numel(), max(rows * columns * samples * steps, 1))
         # A plain module may multiply matrices that hold all samples at once.
-        join, shape = _multiplied, None if rest or not matrices else (rows, terms, matrices * columns, matrices)
-    nonzero = _total(_gathered(join(left.active, right.active), 0, spec.timed))
+        joined, shape = _multiplied, None if rest or not matrices else (rows, terms, matrices * columns, matrices)
+    nonzero = joined(left.active, right.active, 1, spec.timed)
     events = None
     if "real" not in (left.seen.kind, right.seen.kind):
         spikes = left.sizes is None and right.sizes is None
-        events = nonzero if spikes else _total(_gathered(join(left.amounts, right.amounts), 0, spec.timed))
+        events = nonzero if spikes else joined(left.amounts, right.amounts, left.peak * right.peak, spec.timed)
     dense = output.numel() * terms
     return Tally(dense, dense, nonzero, events, shape)
 
 
-def _multiplied(left: Tensor, right: Tensor) -> Tensor:
-    """Products of whole numbers [..., I, J] and [..., J, K], summed over I and K: int64 [..., J]."""
-    return left.sum(-2, dtype=torch.float64).to(torch.int64) * right.sum(-1, dtype=torch.float64).to(torch.int64)
+def _multiplied(left: Tensor, right: Tensor, peak: int, timed: bool) -> tuple[int, ...]:
+    """Products of whole numbers [..., I, J] and [..., J, K], summed at each time step: over I and K, then J."""
+    sums = left.sum(-2, dtype=torch.float64).to(torch.int64), right.sum(-1, dtype=torch.float64).to(torch.int64)
+    return _total(_gathered(sums[0] * sums[1], 0, timed))
 
 
-def _masked(left: Tensor, right: Tensor) -> Tensor:
-    return left.to(torch.int64) * right.to(torch.int64)
+def _masked(left: Tensor, right: Tensor, peak: int, timed: bool) -> tuple[int, ...]:
+    """Element-wise products of whole numbers, none above `peak`, summed at each time step."""
+    dtype = torch.float32 if peak <= 2**24 else torch.float64
+    return _total(_gathered(left.to(dtype) * right.to(dtype), 0, timed, peak))
 
 
 def tally_elements(spec: ElementSpec, operands: Sequence[Tensor], output: Tensor) -> Tally:
