@@ -1,8 +1,9 @@
-"""What holds for every test: no deadline, no debugging switch of the user's shell, one thread, a cache of its own."""
+"""What holds for every test: no deadline, no debugging switch of the shell, Ctrl-C heard, one thread, its own cache."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,9 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # With it, errors a user can act on would be tracebacks.
 os.environ.pop("SPIKEFORMERS_DEBUG", None)
+# A shell starts what it runs in the background with Ctrl-C ignored, which the tests of stopping would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine is not a bug: no test fails because an example took long.
 settings.register_profile("house", deadline=None)
