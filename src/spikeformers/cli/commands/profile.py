@@ -61,15 +61,12 @@ def run(
         csv: File for a table with a row for each form and call of an operation.
         json: Print one JSON document.
     """
-    from spikeformers.cli.measuring import expect_files, open_subjects
-    from spikeformers.cli.what_if import parse_changes
+    from spikeformers.cli.measuring import open_subjects
     from spikeformers.measure import CONVENTIONS
     from spikeformers.report.csv import write_csv
     from spikeformers.report.profile import profile_rows
 
-    changes = parse_changes(what_if, accelerator)
-    _check(convention, accelerator, changes)
-    expect_files(csv)
+    changes = _checked(convention, accelerator, what_if, csv)
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     found = {each.label: _profiled(each, convention or CONVENTIONS, batch_size) for each in subjects}
     fired = {each.label: _fired(each, batch_size) for each in subjects if firing}
@@ -82,12 +79,17 @@ def run(
     _print(subjects, found, fired, chips, every=layers)
 
 
-def _check(conventions: tuple[str, ...], accelerators: tuple[str, ...], changes: dict[str, bool | int | float]) -> None:
-    """Complain before anything is counted."""
+def _checked(
+    conventions: tuple[str, ...], accelerators: tuple[str, ...], asked: tuple[str, ...], csv: Path | None
+) -> dict[str, bool | int | float]:
+    """Read the changes of accelerators, and complain before anything is counted."""
+    from spikeformers.cli.measuring import expect_files
+    from spikeformers.cli.what_if import parse_changes
     from spikeformers.errors import InputError
     from spikeformers.measure import read_accelerator, read_convention
     from spikeformers.measure.accelerators.parameters import what_if
 
+    changes = parse_changes(asked, accelerators)
     for option, words in (("convention", conventions), ("accelerator", accelerators)):
         if len(set(words)) < len(words):
             raise InputError(f"--{option} {' '.join(words)}: names something twice. Name each once.")
@@ -95,6 +97,8 @@ def _check(conventions: tuple[str, ...], accelerators: tuple[str, ...], changes:
         read_convention(each)
     for each in accelerators:
         what_if(read_accelerator(each), **changes)
+    expect_files(csv)
+    return changes
 
 
 def _profiled(subject: Subject, conventions: tuple[str, ...], batch_size: int) -> Profile:

@@ -57,19 +57,13 @@ def audit(
     # Two samples are enough to see where a model mixes them or treats a single one in a way of its own.
     facts = trace(model, x if model.training else x[:2])
     counts = count(model, chain([first], given), progress=progress)
+    # A model that loops over its samples calls an operation as often as there are: nobody knows which is which.
     traced, counted = Counter(name for name, _ in facts), Counter(row.name for row in counts.rows)
+    known = {key: fact for key, fact in facts.items() if traced[key[0]] == counted[key[0]]}
     modules = dict(model.named_modules())
+    operations = (row for row in counts.rows if row.kind in OPERATIONS)
     return Audit(
-        rows=tuple(
-            # A model that loops over its samples calls an operation as often as there are: nobody knows which is which.
-            _judged(
-                row,
-                modules.get(row.name),
-                facts.get((row.name, row.call)) if traced[row.name] == counted[row.name] else None,
-            )
-            for row in counts.rows
-            if row.kind in OPERATIONS
-        ),
+        rows=tuple(_judged(row, modules.get(row.name), known.get((row.name, row.call))) for row in operations),
         samples=counts.samples,
         name=counts.name,
         system=counts.system,
