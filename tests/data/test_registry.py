@@ -33,6 +33,7 @@ def test_names_are_sorted() -> None:
         "image_folder",
         "imagenet",
         "mnist",
+        "nmnist",
     ]
 
 

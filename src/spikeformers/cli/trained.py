@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from spikeformers.data import Dataset, load_dataset
+from spikeformers.cli.output import error_console
+from spikeformers.data import Dataset, EventFraming, Framing, Watch, holds_events, load_dataset
 from spikeformers.errors import CheckpointError, DataError
 from spikeformers.models import SpikingModel, load, read_header
 from spikeformers.train import load_run
-from spikeformers.train.feed import framing_of
-from spikeformers.train.words import ImageWords
+from spikeformers.train.feed import event_framing_of, framing_of, tested_on_fold
+from spikeformers.train.words import EventWords, ImageWords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,19 +28,30 @@ class Trained:
     std: tuple[float, ...] = ()
     classes: tuple[str, ...] = ()
     images: ImageWords = field(default_factory=ImageWords)
+    events: EventWords = field(default_factory=EventWords)
+    fold: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
         """The model's name in the catalogue, or that of its class."""
         return self.model.name or type(self.model).__name__
 
-    def open(self, data_dir: Path | None) -> Dataset:
-        """Load the data set as this model's inputs, normalised as in its training.
+    def open(self, data_dir: Path | None, *, time_steps: int | None = None) -> Dataset:
+        """Load the data set as this model's inputs, normalised as in its training, with a test part.
+
+        Args:
+            time_steps: frames that recordings of events are cut into; None: as many as the model has time steps.
 
         Raises:
             DataError: its files cannot be read, or its classes are not those the model was trained for.
         """
-        data = load_dataset(self.dataset, data_dir, framing=framing_of(self.images, self.model.config))
+        framing: Framing | EventFraming
+        if holds_events(self.dataset):
+            framing = event_framing_of(self.events, self.model.config, time_steps)
+        else:
+            framing = framing_of(self.images, self.model.config)
+        data = load_dataset(self.dataset, data_dir, framing=framing)
+        data = tested_on_fold(data, *self.fold, Watch(note=_tell)).need("test")
         if self.classes and self.classes != data.classes:
             raise DataError(
                 f"The model was trained for the classes {_listed(self.classes)}, the data set {data.name!r} has "
@@ -71,7 +83,13 @@ def open_trained(path: Path, dataset: str | None) -> Trained:
         std=about.std,
         classes=about.classes,
         images=about.images,
+        events=about.events,
+        fold=about.fold,
     )
+
+
+def _tell(note: str) -> None:
+    error_console().print(note, markup=False, soft_wrap=True)
 
 
 def _listed(classes: tuple[str, ...]) -> str:

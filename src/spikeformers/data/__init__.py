@@ -9,16 +9,25 @@ from spikeformers.data import augment
 from spikeformers.data.batches import Batch, Batches, Prepare
 from spikeformers.data.dataset import Dataset
 from spikeformers.data.formats.idx import read_idx
-from spikeformers.data.normalise import Normalised, normalise
+from spikeformers.data.frames.event_framing import EventFraming
+from spikeformers.data.normalise import Normalised, normalise, unchanged
 from spikeformers.data.pictures.class_folders import is_image_folder
 from spikeformers.data.pictures.framed import FramedPictures
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.pictures.galleries import Archive, FolderGallery, Gallery, ZipGallery
 from spikeformers.data.pictures.image_files import load_images
 from spikeformers.data.pictures.picture_set import PictureSet
-from spikeformers.data.registry import Loader, dataset_names, lies_in_folders, load_dataset, register_dataset
+from spikeformers.data.registry import (
+    Loader,
+    dataset_names,
+    holds_events,
+    lies_in_folders,
+    load_dataset,
+    register_dataset,
+)
 from spikeformers.data.sources import (
     Images,
+    Missing,
     Pictures,
     Source,
     Subset,
@@ -37,12 +46,14 @@ __all__ = [
     "Batch",
     "Batches",
     "Dataset",
+    "EventFraming",
     "FolderGallery",
     "FramedPictures",
     "Framing",
     "Gallery",
     "Images",
     "Loader",
+    "Missing",
     "Normalised",
     "PictureSet",
     "Pictures",
@@ -56,6 +67,7 @@ __all__ = [
     "dataset_names",
     "evenly_spaced",
     "hold_out",
+    "holds_events",
     "in_memory",
     "is_image_folder",
     "lies_in_folders",
@@ -68,4 +80,5 @@ __all__ = [
     "refuse_many",
     "register_dataset",
     "shape_of",
+    "unchanged",
 ]

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from spikeformers.data.pictures.framed import at_evaluation
+from spikeformers.data.frames.event_framing import EventFraming
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.pictures.galleries import ArrayGallery
 from spikeformers.data.pictures.opening import open_part
 from spikeformers.data.pictures.statistics import channel_statistics
-from spikeformers.data.sources import Images, Source, Subset, names_of, shape_of
-from spikeformers.data.splits import hold_out
+from spikeformers.data.sources import Images, Missing, Source, Subset, at_evaluation, names_of, shape_of
+from spikeformers.data.splits import divide, hold_out
 from spikeformers.data.watch import Watch
 from spikeformers.errors import DataError
 
@@ -31,6 +31,8 @@ class Dataset:
         validation: pictures for choices made while training, in neither of the other parts.
         title: what the set is called in text; its name, if not given.
         unreadable: pictures that were left out because they cannot be read, with reasons.
+
+    A part the user does not have is `Missing`; whoever needs it asks for it with `need`.
 
     Raises:
         DataError: an empty part, a label outside the classes, or parts, mean and std that do not agree.
@@ -52,7 +54,7 @@ class Dataset:
         object.__setattr__(self, "title", self.title or self.name)
         for part, source in self._parts().items():
             where = f"Data set '{self.name}', {part} part"
-            if not len(source):
+            if not len(source) and not isinstance(source, Missing):
                 raise DataError(f"{where}: there is no image in it. Give at least one image and its label.")
             check_labels(source.labels, len(self.classes), where)
         self._check_shapes()
@@ -61,6 +63,18 @@ class Dataset:
                 f"Data set '{self.name}': mean {self.mean} must be finite and std {self.std} finite and "
                 "above 0; take them from the training images, scaled to 0..1."
             )
+
+    def need(self, *parts: str) -> Dataset:
+        """Return the data set itself if it has these parts ("train", "test").
+
+        Raises:
+            DataError: one is missing; the message says what to do.
+        """
+        for part in parts:
+            source = getattr(self, part)
+            if isinstance(source, Missing):
+                raise DataError(source.why)
+        return self
 
     def with_validation(self, share: float) -> Dataset:
         """Return the data set with a fixed share of every class moved from training to validation.
@@ -78,16 +92,28 @@ class Dataset:
             return self
         return replace(self, train=rest, validation=Subset(at_evaluation(self.train), held.indices))
 
-    def framed(self, framing: Framing | None, watch: Watch) -> Dataset:
+    def with_fold(self, fold: int, folds: int) -> Dataset:
+        """Return the data set with one fold of its training part as test part, instead of its own; see `splits.divide`.
+
+        Raises:
+            ConfigError: no such fold.
+            DataError: there is no training part, or it cannot be divided so.
+        """
+        rest, chosen = divide(self.need("train").train, fold, folds)
+        return replace(self, train=rest, test=replace(chosen, source=at_evaluation(self.train)))
+
+    def framed(self, framing: Framing | EventFraming | None, watch: Watch) -> Dataset:
         """Return the data set with images of the size and channels of a framing; None leaves it as it is.
 
         Random crops are for the training part only. Mean and std stay, unless the channels change.
 
         Raises:
-            DataError: a part is not in memory, and would have to change.
+            DataError: a part is not in memory, and would have to change; or a framing for events was given.
         """
         if framing is None:
             return self
+        if isinstance(framing, EventFraming):
+            raise DataError(f"Data set '{self.name}' holds images, which an EventFraming cannot frame.")
         calm = framing.at_evaluation()
         train = self._framed(self.train, framing, watch)
         mean, std = self.mean, self.std

@@ -12,6 +12,11 @@ from spikeformers.data.sources import Pictures
 from spikeformers.errors import DataError
 
 
+def unchanged(channels: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the mean and std with which `normalise` leaves numbers as they are, such as counts of events."""
+    return (0.0,) * channels, (1 / 255,) * channels
+
+
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Return `(images / 255 - mean) / std` per channel as a new float32 tensor.
 

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikeformers.data.dataset import Dataset
+from spikeformers.data.event_sets.nmnist import load_nmnist
+from spikeformers.data.event_sets.recording_set import RecordingSet
+from spikeformers.data.frames.event_framing import EventFraming
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.pictures.picture_set import PictureSet
 from spikeformers.data.sets.cifar import load_cifar10, load_cifar100
@@ -17,14 +20,15 @@ from spikeformers.data.sets.mnist import load_fashion_mnist, load_mnist
 from spikeformers.data.watch import Watch
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 
-Loader = Callable[[Path | None], Dataset | PictureSet]
-"""Takes the directory the user named, or None, and returns images, or pictures yet to be framed."""
+Loader = Callable[[Path | None], Dataset | PictureSet | RecordingSet]
+"""Takes the directory the user named, or None, and returns images, or pictures or recordings yet to be framed."""
 
 
 @dataclass(frozen=True)
 class _Entry:
     load: Loader
     in_folders: bool = False  # whether its files are pictures in one folder per class
+    events: bool = False  # whether its samples are recordings of events
 
 
 _DATASETS: dict[str, _Entry] = {
@@ -36,6 +40,7 @@ _DATASETS: dict[str, _Entry] = {
     "image_folder": _Entry(load_image_folder, in_folders=True),
     "imagenet": _Entry(load_imagenet, in_folders=True),
     "mnist": _Entry(load_mnist),
+    "nmnist": _Entry(load_nmnist, events=True),
 }
 
 
@@ -50,19 +55,25 @@ def lies_in_folders(name: str) -> bool:
     return entry is not None and entry.in_folders
 
 
+def holds_events(name: str) -> bool:
+    """Return whether a data set holds recordings of events, which become frames; False where there is no such set."""
+    entry = _DATASETS.get(_key(name))
+    return entry is not None and entry.events
+
+
 def load_dataset(
     name: str,
     data_dir: str | os.PathLike[str] | None = None,
     *,
-    framing: Framing | None = None,
+    framing: Framing | EventFraming | None = None,
     watch: Watch | None = None,
 ) -> Dataset:
     """Load a data set by its name; capitals do not matter, and `-` may stand for `_`.
 
     Args:
         data_dir: where its files lie. Without it, the place its installer uses is tried.
-        framing: how its pictures become images of one size; without it they stay as they are, which is an error
-            where their sizes differ.
+        framing: how its pictures become images of one size, or its recordings frames; without it pictures stay as
+            they are, which is an error where their sizes differ.
         watch: is told of progress and of what went another way while pictures are decoded.
 
     Raises:
@@ -78,18 +89,19 @@ def load_dataset(
     return entry.load(None if data_dir is None else Path(data_dir)).framed(framing, watch or Watch())
 
 
-def register_dataset(name: str, loader: Loader, *, in_folders: bool = False) -> None:
+def register_dataset(name: str, loader: Loader, *, in_folders: bool = False, events: bool = False) -> None:
     """Make `load_dataset(name)` call `loader(data_dir)`.
 
     Args:
         in_folders: whether its files are pictures in one folder per class, as `lies_in_folders` tells.
+        events: whether its samples are recordings of events, as `holds_events` tells.
 
     Raises:
         ConfigError: the name is taken.
     """
     if _key(name) in _DATASETS:
         raise ConfigError(f"There is a data set '{_key(name)}' already. Register yours under another name.")
-    _DATASETS[_key(name)] = _Entry(loader, in_folders)
+    _DATASETS[_key(name)] = _Entry(loader, in_folders, events)
 
 
 def _key(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -18,7 +18,7 @@ class Pictures:
     """What one read returns.
 
     Attributes:
-        images: uint8 `[B, C, H, W]`.
+        images: uint8 `[B, C, H, W]`, or frames of events, float32 `[B, T, C, H, W]`.
         labels: int64 `[B]`.
         unreadable: names, with reasons, of the pictures that could not be read.
         stand_ins: bool `[B]`, where another picture of the same read, with its label, stands for an unreadable one;
@@ -38,11 +38,29 @@ class Pictures:
         return Pictures(self.images[kept], self.labels[kept], self.unreadable)
 
 
+def with_stand_ins(images: Tensor, labels: Tensor, readable: Sequence[int], refused: Sequence[str]) -> Pictures:
+    """Return what was read; for each unreadable picture stands the next readable one, after the last the first.
+
+    Args:
+        images: of the readable pictures only, `[R, ...]`.
+        labels: of all that were asked for, `[B]`.
+        readable: the places of the readable ones among those asked for, in order.
+        refused: names, with reasons, of the others.
+    """
+    if not readable:
+        return Pictures(images, labels[:0], tuple(refused))
+    if not refused:
+        return Pictures(images, labels)
+    kept, places = torch.tensor(readable), torch.arange(len(labels))
+    shown = torch.searchsorted(kept, places) % len(kept)
+    return Pictures(images[shown], labels[kept[shown]], tuple(refused), kept[shown] != places)
+
+
 class Source(Protocol):
     """Labelled pictures that are read by index.
 
-    A source may also have `shape`, the (C, H, W) of every image, and `names`, what each picture is called; `shape_of`
-    and `names_of` ask for them.
+    A source may also have `shape`, the (C, H, W) of every image, `names`, what each picture is called, and
+    `at_evaluation()`, which returns it without random choices; `shape_of`, `names_of` and `at_evaluation` ask for them.
     """
 
     @property
@@ -104,6 +122,27 @@ class Images:
 
 
 @dataclass(frozen=True, eq=False)
+class Missing:
+    """A part of a data set that the user does not have: it is empty, and says what is missing to whoever reads it.
+
+    Attributes:
+        shape: (C, H, W) its pictures would have.
+        why: what is missing, where, and what to do.
+    """
+
+    shape: tuple[int, int, int]
+    why: str
+    labels: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+
+    def __len__(self) -> int:
+        return 0
+
+    def read(self, indices: Tensor, generator: torch.Generator | None = None) -> Pictures:
+        """Raise a DataError with what is missing."""
+        raise DataError(self.why)
+
+
+@dataclass(frozen=True, eq=False)
 class Subset:
     """Some pictures of a source, in an order of their own; no pixel is copied.
 
@@ -126,6 +165,10 @@ class Subset:
     @property
     def shape(self) -> tuple[int, int, int]:
         return shape_of(self.source)
+
+    def at_evaluation(self) -> Subset:
+        """Return the same pictures without random choices."""
+        return replace(self, source=at_evaluation(self.source))
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -158,6 +201,12 @@ def shape_of(source: Source) -> tuple[int, int, int]:
 def names_of(source: Source) -> Sequence[str]:
     """Return what each picture of a source is called: its name, or else its index."""
     return getattr(source, "names", ()) or [str(index) for index in range(len(source))]
+
+
+def at_evaluation(source: Source) -> Source:
+    """Return the same pictures as they are read at evaluation, without random choices such as crops."""
+    calm = getattr(source, "at_evaluation", None)
+    return source if calm is None else calm()
 
 
 def in_memory(source: Source) -> bool:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import unicodedata
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from spikeformers.data.sources import Source, Subset
-from spikeformers.errors import ConfigError
+from spikeformers.data.sources import Source, Subset, names_of
+from spikeformers.errors import ConfigError, DataError
 
 
 def hold_out(source: Source, share: float, key: str, names: Sequence[str]) -> tuple[Subset, Subset]:
@@ -32,6 +33,33 @@ def hold_out(source: Source, share: float, key: str, names: Sequence[str]) -> tu
     held = held_out(source.labels, share, key, names)
     rest, chosen = torch.nonzero(~held).flatten(), torch.nonzero(held).flatten()
     return Subset(source, rest), Subset(source, chosen)
+
+
+def fold_of(name: str, folds: int) -> int:
+    """Return the fold a picture belongs to: the last number in its name modulo `folds`, or else its name's hash.
+
+    So the recordings of N-MNIST are divided by their number, whatever else is there.
+    """
+    numbers = re.findall(r"[0-9]+", name)
+    return (int(numbers[-1]) if numbers else int.from_bytes(_hash("fold", name)[:8], "big")) % folds
+
+
+def divide(source: Source, fold: int, folds: int) -> tuple[Subset, Subset]:
+    """Divide a source into all other folds and this one, both in its order; see `fold_of`.
+
+    Raises:
+        ConfigError: fewer folds than 2, or no such fold.
+        DataError: one of the two would be empty.
+    """
+    if folds < 2 or not 0 <= fold < folds:
+        raise ConfigError(f"Fold {fold} of {folds}: there must be 2 folds or more, counted from 0.")
+    mine = torch.tensor([fold_of(name, folds) == fold for name in names_of(source)], dtype=torch.bool)
+    if bool(mine.all()) or not bool(mine.any()):
+        raise DataError(
+            f"Of {len(mine)} samples {int(mine.sum())} belong to fold {fold} of {folds}; both it and the rest need "
+            "some. Choose another number of folds."
+        )
+    return Subset(source, torch.nonzero(~mine).flatten()), Subset(source, torch.nonzero(mine).flatten())
 
 
 def held_out(labels: Tensor, share: float, key: str, names: Sequence[str]) -> Tensor:

@@ -10,7 +10,20 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from spikeformers.data import Batches, Dataset, Framing, Pictures, Source, Watch, in_memory, load_dataset, normalise
+from spikeformers.data import (
+    Batches,
+    Dataset,
+    EventFraming,
+    Framing,
+    Missing,
+    Pictures,
+    Source,
+    Watch,
+    holds_events,
+    in_memory,
+    load_dataset,
+    normalise,
+)
 from spikeformers.data.augment import (
     Augment,
     AutoAugment,
@@ -23,14 +36,14 @@ from spikeformers.data.augment import (
     RandomHorizontalFlip,
     mean_colour,
 )
-from spikeformers.errors import ConfigError, DataError
+from spikeformers.errors import ConfigError
 from spikeformers.models import ModelConfig
-from spikeformers.train.official import holds_events
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import Event, Note, Reading
-from spikeformers.train.words import AugmentWords, ImageWords
+from spikeformers.train.words import AugmentWords, EventWords, ImageWords
 
 MOST_WORKERS = 8
+STAND_IN_FOLDS = 10  # where a data set has no test part
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,21 +85,39 @@ def open_dataset(
         watch: called while pictures are decoded.
 
     Raises:
-        UnknownNameError, DataError: the data set does not exist, or cannot be read, as those of events.
+        UnknownNameError, DataError: the data set does not exist, or cannot be read.
     """
+    told = Watch() if watch is None else _told(watch)
+    framing: Framing | EventFraming
     if holds_events(recipe.dataset):
-        raise DataError(
-            f"{recipe.dataset!r} holds events, and event data sets are not read yet. --dry-run, without --data-dir, "
-            f"shows the plan; `spikeformers recipes list` marks the recipes of such data sets."
-        )
-    framing = framing_of(recipe.images, config)
-    framing = replace(framing, scale=recipe.augment.resized_crop, ratio=recipe.augment.resized_ratio)
-    told = None if watch is None else _told(watch)
-    dataset = load_dataset(recipe.dataset, data_dir, framing=framing, watch=told).with_validation(recipe.validation)
-    if recipe.images.normalise:
+        framing = event_framing_of(recipe.events, config)
+    else:
+        framing = framing_of(recipe.images, config)
+        framing = replace(framing, scale=recipe.augment.resized_crop, ratio=recipe.augment.resized_ratio)
+    dataset = load_dataset(recipe.dataset, data_dir, framing=framing, watch=told)
+    dataset = tested_on_fold(dataset, recipe.fold, recipe.folds, told).need("train", "test")
+    dataset = dataset.with_validation(recipe.validation)
+    if recipe.images.normalise or holds_events(recipe.dataset):
         return dataset
     channels = config.in_channels
     return replace(dataset, mean=(0.0,) * channels, std=(1.0,) * channels)
+
+
+def tested_on_fold(dataset: Dataset, fold: int, folds: int, watch: Watch) -> Dataset:
+    """Return the data set with the fold as test part that a recipe names.
+
+    Where it names none and there is no test part, that is the first of ten; a note says so.
+    """
+    if folds and not isinstance(dataset.train, Missing):
+        return dataset.with_fold(fold, folds)
+    if not isinstance(dataset.test, Missing) or isinstance(dataset.train, Missing):
+        return dataset
+    chosen = dataset.with_fold(0, STAND_IN_FOLDS)
+    watch.note(
+        f"{dataset.title} has no test part here: {len(chosen.test)} of its {len(dataset.train)} training samples, "
+        f"every {STAND_IN_FOLDS}th by number, are kept apart and tested on instead."
+    )
+    return chosen
 
 
 def _told(watch: Callable[[Event], None]) -> Watch:
@@ -105,6 +136,11 @@ def framing_of(words: ImageWords, config: ModelConfig) -> Framing:
         crop_pct=words.crop_pct,
         interpolation=words.interpolation,
     )
+
+
+def event_framing_of(words: EventWords, config: ModelConfig, time_steps: int | None = None) -> EventFraming:
+    """Return how recordings become inputs of the model at evaluation, with its number of time steps or another one."""
+    return EventFraming(time_steps=time_steps or config.time_steps, image_size=config.image_size)
 
 
 def training_batches(dataset: Dataset, recipe: Recipe, *, workers: int | None = None) -> Batches:

@@ -19,6 +19,7 @@ from spikeformers.train.tables import read_table
 from spikeformers.train.words import (
     AugmentWords,
     DistillationWords,
+    EventWords,
     ImageWords,
     LossWords,
     ModelWords,
@@ -42,8 +43,11 @@ class Recipe:
     validation: float = (
         0.0  # share of the training images held out to choose by; 0: the epochs are judged on the test set
     )
+    folds: int = 0  # parts of the training data, of which one is the test part instead of the set's own; 0: its own
+    fold: int = 0  # which one, counted from 0
     model: ModelWords = field(default_factory=ModelWords)
     images: ImageWords = field(default_factory=ImageWords)
+    events: EventWords = field(default_factory=EventWords)
     augment: AugmentWords = field(default_factory=AugmentWords)
     optimizer: OptimizerWords
     schedule: ScheduleWords
@@ -61,6 +65,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         require(0.0 <= self.validation < 1.0, "validation", self.validation, "a share, 0 or more and below 1")
+        require(self.folds == 0 or self.folds >= 2, "folds", self.folds, "0, or 2 and more")
+        require(0 <= self.fold < max(1, self.folds), "fold", self.fold, f">= 0 and below folds ({self.folds})")
         require(self.batch_size >= 1, "batch_size", self.batch_size, ">= 1")
         divides = f">= 1 and a divisor of batch_size ({self.batch_size})"
         require(self.accumulate >= 1 and self.batch_size % self.accumulate == 0, "accumulate", self.accumulate, divides)

@@ -10,7 +10,7 @@ from spikeformers.errors import CheckpointError
 from spikeformers.models import SpikingModel, load, read_header
 from spikeformers.train.directory import RunDirectory
 from spikeformers.train.result import EvalPart
-from spikeformers.train.words import ImageWords
+from spikeformers.train.words import EventWords, ImageWords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +32,16 @@ class Provenance:
     def images(self) -> ImageWords:
         """How pictures became inputs; the defaults where an older recipe does not say."""
         return ImageWords(**self.recipe.get("images", {}))
+
+    @property
+    def events(self) -> EventWords:
+        """How recordings became inputs; the defaults where an older recipe does not say."""
+        return EventWords(**self.recipe.get("events", {}))
+
+    @property
+    def fold(self) -> tuple[int, int]:
+        """Which fold of how many was kept apart for testing; of 0 folds: none."""
+        return self.recipe.get("fold", 0), self.recipe.get("folds", 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, texts and lists, ready for JSON."""

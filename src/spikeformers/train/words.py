@@ -48,6 +48,14 @@ class ImageWords:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EventWords:
+    """How recordings of events become frames, in training and at evaluation."""
+
+    # "number": each time step has equally many events; "time": equally long.
+    split_by: Literal["number", "time"] = "number"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AugmentWords:
     """What is done to training images, in this order; one random choice per sample, the same for all its time steps."""
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from spikeformers.data import Batches, FramedPictures, Framing, Images, Normalised, Subset
 from spikeformers.data.pictures import framed as framed_module
-from spikeformers.data.pictures.framed import at_evaluation, decode_all
+from spikeformers.data.pictures.framed import decode_all
 from spikeformers.data.pictures.galleries import FolderGallery
 from spikeformers.errors import DataError
 from tests.data.pictures.drawn import picture

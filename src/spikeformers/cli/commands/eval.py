@@ -52,22 +52,27 @@ def run(
     from spikeformers.cli.devices import usable_device
     from spikeformers.cli.time_steps import parse_time_steps
     from spikeformers.cli.trained import open_trained
+    from spikeformers.data import holds_events
     from spikeformers.train import evaluate_over_time
     from spikeformers.train.feed import enough_workers
 
     steps = None if time_steps is None else parse_time_steps(time_steps)
     trained, where = open_trained(run_or_checkpoint, dataset), usable_device(device)
+    rows = []
     data = trained.open(data_dir)
-    rows = evaluate_over_time(
-        trained.checkpoint,
-        data.test,
-        steps or (trained.model.config.time_steps,),
-        batch_size=batch_size,
-        mean=data.mean,
-        std=data.std,
-        workers=enough_workers(data.test) if workers is None else workers,
-        device=where,
-    )
+    for number in steps or (trained.model.config.time_steps,):
+        if holds_events(trained.dataset) and steps:  # recordings are cut into as many frames
+            data = trained.open(data_dir, time_steps=number)
+        rows += evaluate_over_time(
+            trained.checkpoint,
+            data.test,
+            (number,),
+            batch_size=batch_size,
+            mean=data.mean,
+            std=data.std,
+            workers=enough_workers(data.test) if workers is None else workers,
+            device=where,
+        )
     show(rows, trained, data.name, json=json)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.pictures.galleries import Gallery
-from spikeformers.data.sources import Pictures, Source, Subset
+from spikeformers.data.sources import Pictures, with_stand_ins
 from spikeformers.errors import DataError
 
 SPAN = 64  # pictures a thread decodes before it hands them over
@@ -52,26 +52,16 @@ class FramedPictures:
     def read(self, indices: Tensor, generator: torch.Generator | None = None) -> Pictures:
         """Return the pictures at `indices` (int64 `[B]`), cut out at random where the framing has a scale."""
         span = decode_span(self.gallery, self.framing, indices.tolist(), generator)
-        refused = tuple(span.refused.values())
-        if not span.readable:
-            return Pictures(torch.empty(0, *self.shape, dtype=torch.uint8), self.labels[:0], refused)
         # Contiguous as decoded parts are, for a model may compute other last bits from another memory layout.
-        images = torch.from_numpy(np.stack(span.pixels)).contiguous()
-        if not refused:
-            return Pictures(images, self.labels[indices])
-        readable, places = torch.tensor(span.readable), torch.arange(len(indices))
-        shown = torch.searchsorted(readable, places) % len(readable)
-        stand_ins = readable[shown] != places
-        return Pictures(images[shown], self.labels[indices[readable[shown]]], refused, stand_ins)
+        images = torch.from_numpy(np.stack(span.pixels)).contiguous() if span.pixels else self._none()
+        return with_stand_ins(images, self.labels[indices], span.readable, tuple(span.refused.values()))
 
+    def at_evaluation(self) -> FramedPictures:
+        """Return the same pictures as they are framed at evaluation, without random crops."""
+        return replace(self, framing=self.framing.at_evaluation())
 
-def at_evaluation(source: Source) -> Source:
-    """Return the same pictures as they are framed at evaluation, without random crops."""
-    if isinstance(source, FramedPictures):
-        return replace(source, framing=source.framing.at_evaluation())
-    if isinstance(source, Subset):
-        return replace(source, source=at_evaluation(source.source))
-    return source
+    def _none(self) -> Tensor:
+        return torch.empty(0, *self.shape, dtype=torch.uint8)
 
 
 @dataclass(frozen=True, eq=False)

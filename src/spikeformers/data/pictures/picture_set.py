@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from PIL import Image
 
 from spikeformers.data.dataset import Dataset
-from spikeformers.data.pictures.framed import at_evaluation
+from spikeformers.data.frames.event_framing import EventFraming
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.pictures.galleries import Gallery
 from spikeformers.data.pictures.opening import open_part
 from spikeformers.data.pictures.statistics import channel_statistics
-from spikeformers.data.sources import Source, evenly_spaced
+from spikeformers.data.sources import Source, at_evaluation, evenly_spaced
 from spikeformers.data.watch import Watch
 from spikeformers.errors import DataError
 
@@ -40,15 +40,17 @@ class PictureSet:
     licence: str
     citation: str
 
-    def framed(self, framing: Framing | None, watch: Watch) -> Dataset:
+    def framed(self, framing: Framing | EventFraming | None, watch: Watch) -> Dataset:
         """Return the data set with images of one size.
 
         Args:
             framing: random crops are for the training part only. Without a framing, pictures stay as they are.
 
         Raises:
-            DataError: no framing for pictures of several sizes, or too many unreadable pictures.
+            DataError: no framing for pictures of several sizes, one for events, or too many unreadable pictures.
         """
+        if isinstance(framing, EventFraming):
+            raise DataError(f"{self.title} holds pictures, which an EventFraming cannot frame.")
         framing = framing or self._natural_framing()
         train, lost = open_part(self.train, framing, f"{self.title}, training part", watch)
         test, lost_test = open_part(self.test, framing.at_evaluation(), f"{self.title}, test part", watch)

@@ -1,0 +1,1 @@
+"""Sets of labelled event recordings in their official layouts."""

@@ -1,0 +1,60 @@
+"""Which reader a file of events needs, told by its name or its first bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+from spikeformers.data.events.array import Events, Sensor
+from spikeformers.data.events.losses import Losses
+from spikeformers.data.recordings.recording import Recording, read_whole
+from spikeformers.errors import DataError, UnknownNameError, suggest
+
+Opener = Callable[[Path, Sensor | None], Recording]
+"""Takes a path and, where the user knows it, the camera's size, which counts more than what the header says."""
+
+# Name of the format -> module in this room, whose function `open_file` is an Opener. Modules are imported when needed.
+FORMATS = {"40bit": "forty_bit"}
+SUFFIXES = {".bin": "40bit"}
+
+
+def open_recording(
+    path: str | os.PathLike[str], *, format: str | None = None, sensor: Sensor | None = None
+) -> Recording:
+    """Open a recording; see `Recording` for what can be done with it.
+
+    Args:
+        format: a word of `FORMATS`; None: told by the file's name and first bytes.
+        sensor: the camera's size, where the file does not say it.
+
+    Raises:
+        DataError: there is no such file, its header is damaged, or nothing tells its format.
+        UnknownNameError: there is no such format.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file.")
+    name = format or _format_of(path)
+    if name not in FORMATS:
+        raise UnknownNameError(
+            f"There is no event format {name!r}.{suggest(name, FORMATS)} Known are: {', '.join(FORMATS)}."
+        )
+    opener: Opener = import_module(f"spikeformers.data.recordings.{FORMATS[name]}").open_file
+    return opener(path, sensor)
+
+
+def read_events(
+    path: str | os.PathLike[str], *, format: str | None = None, sensor: Sensor | None = None
+) -> tuple[Events, Losses]:
+    """Return all events of a recording in the order of time, and what was lost; see `open_recording`, `read_whole`."""
+    losses = Losses()
+    return read_whole(open_recording(path, format=format, sensor=sensor), losses), losses
+
+
+def _format_of(path: Path) -> str:
+    suffix = path.suffix.lower()
+    if suffix in SUFFIXES:
+        return SUFFIXES[suffix]
+    raise DataError(f"{path}: nothing tells which event format this is. Name one of {', '.join(FORMATS)} (format=...).")
