@@ -13,6 +13,7 @@ from spikeformers.data import Batches, FramedPictures, Framing, Images, Normalis
 from spikeformers.data.pictures import framed as framed_module
 from spikeformers.data.pictures.framed import decode_all
 from spikeformers.data.pictures.galleries import FolderGallery
+from spikeformers.data.sources import at_evaluation
 from spikeformers.errors import DataError
 from tests.data.pictures.drawn import picture
 
