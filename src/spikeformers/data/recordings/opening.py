@@ -9,6 +9,8 @@ from pathlib import Path
 
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
+from spikeformers.data.recordings.leading_lines import opened
+from spikeformers.data.recordings.prophesee_header import read_header
 from spikeformers.data.recordings.recording import Recording, read_whole
 from spikeformers.errors import DataError, UnknownNameError, suggest
 
@@ -16,8 +18,37 @@ Opener = Callable[[Path, Sensor | None], Recording]
 """Takes a path and, where the user knows it, the camera's size, which counts more than what the header says."""
 
 # Name of the format -> module in this room, whose function `open_file` is an Opener. Modules are imported when needed.
-FORMATS = {"40bit": "forty_bit"}
-SUFFIXES = {".bin": "40bit"}
+FORMATS = {
+    "40bit": "forty_bit",
+    "aedat2": "aedat2",
+    "aedat3": "aedat3",
+    "aedat4": "aedat4",
+    "evt2": "evt2",
+    "evt3": "evt3",
+    "dat": "dat",
+    "hdf5": "hdf5",
+    "npz": "npz",
+    "csv": "csv",
+}
+# What a name says goes first: the first bytes of a file without a header, as 40-bit records are, can look like anything.
+SUFFIXES = {
+    ".bin": "40bit",
+    ".aedat4": "aedat4",
+    ".dat": "dat",
+    ".h5": "hdf5",
+    ".hdf5": "hdf5",
+    ".npz": "npz",
+    ".csv": "csv",
+    ".txt": "csv",
+}
+# First bytes of other files. What Prophesee's cameras write (.raw) begins with "% ", and its header says which it is.
+SIGNATURES = {
+    b"#!AER-DAT2.0": "aedat2",
+    b"#!AER-DAT3.1": "aedat3",
+    b"#!AER-DAT4.0": "aedat4",
+    b"\x89HDF\r\n\x1a\n": "hdf5",
+    b"PK\x03\x04": "npz",
+}
 
 
 def open_recording(
@@ -57,4 +88,12 @@ def _format_of(path: Path) -> str:
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
+    with opened(path) as file:
+        beginning = file.read(max(map(len, SIGNATURES)))
+        for signature, name in SIGNATURES.items():
+            if beginning.startswith(signature):
+                return name
+        name = read_header(file, path).encoding
+    if name in FORMATS:
+        return name
     raise DataError(f"{path}: nothing tells which event format this is. Name one of {', '.join(FORMATS)} (format=...).")
