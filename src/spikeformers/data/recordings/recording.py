@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -47,7 +47,11 @@ def read_whole(recording: Recording, losses: Losses, *, start: int | None = None
 
     Events that lie before a predecessor are put in their place, and counted as "events out of time order (sorted)".
     """
-    parts = list(recording.chunks(losses, start=start, stop=stop))
+    return in_order(list(recording.chunks(losses, start=start, stop=stop)), losses)
+
+
+def in_order(parts: Sequence[Events], losses: Losses) -> Events:
+    """Return events that were read in parts as one array in the order of time; see `read_whole`."""
     events = np.concatenate(parts) if parts else no_events()
     if in_time_order(events):
         return events
