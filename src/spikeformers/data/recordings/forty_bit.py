@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from spikeformers.data.events.array import EVENT, Events, Sensor
 from spikeformers.data.events.losses import Losses
-from spikeformers.data.recordings.recording import CHUNK
+from spikeformers.data.recordings.keeping import is_past, keep
+from spikeformers.data.recordings.records import blocks
 
-RECORD = 5  # bytes
+RECORD = np.dtype([("x", "u1"), ("y", "u1"), ("high", "u1"), ("middle", "u1"), ("low", "u1")])
 OVERFLOW_ROW = 240
 OVERFLOW_STEP = 1 << 13  # microseconds
 
@@ -37,32 +39,19 @@ class FortyBit:
     def chunks(self, losses: Losses, *, start: int | None = None, stop: int | None = None) -> Iterator[Events]:
         """Yield the events; see `Recording.chunks`. The records before `start` are read, for overflows among them."""
         shift = 0
-        with self.path.open("rb") as file:
-            while content := file.read(CHUNK * RECORD):
-                whole = len(content) // RECORD * RECORD
-                losses.add("bytes of an incomplete record at the end", len(content) - whole)
-                events, shift = _decode(np.frombuffer(content[:whole], dtype=np.uint8).reshape(-1, RECORD), shift)
-                yield _kept(events, self.sensor, losses, start, stop)
+        for records in blocks(self.path, 0, RECORD, losses):
+            events, shift = _decode(records, shift)
+            if is_past(events["t"], stop):
+                return
+            yield keep(events, self.sensor, losses, start, stop)
 
 
-def _decode(records: np.ndarray, shift: int) -> tuple[Events, int]:
+def _decode(records: NDArray[np.void], shift: int) -> tuple[Events, int]:
     """Return events, and by how many microseconds the counter's overflows have shifted the time up to their end."""
-    x, y, high, middle, low = records.T
-    overflows = y == OVERFLOW_ROW
+    overflows = records["y"] == OVERFLOW_ROW
     shifts = shift + OVERFLOW_STEP * np.cumsum(overflows, dtype=np.int64)
     events = np.empty(len(records), dtype=EVENT)
-    events["t"] = ((high & 127).astype(np.int64) << 16 | middle.astype(np.int64) << 8 | low) + shifts
-    events["x"], events["y"], events["p"] = x, y, high >> 7
-    return events[~overflows], int(shifts[-1]) if len(shifts) else shift
-
-
-def _kept(events: Events, sensor: Sensor | None, losses: Losses, start: int | None, stop: int | None) -> Events:
-    if start is not None:
-        events = events[events["t"] >= start]
-    if stop is not None:
-        events = events[events["t"] < stop]
-    if sensor is not None:
-        inside = sensor.holds(events)
-        losses.add("events outside the sensor", int((~inside).sum()))
-        events = events[inside]
-    return events
+    high = (records["high"] & 127).astype(np.int64)
+    events["t"] = (high << 16 | records["middle"].astype(np.int64) << 8 | records["low"]) + shifts
+    events["x"], events["y"], events["p"] = records["x"], records["y"], records["high"] >> 7
+    return events[~overflows], int(shifts[-1])

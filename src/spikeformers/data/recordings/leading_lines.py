@@ -20,7 +20,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         with path.open("rb") as file:
             yield file
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error}). Check the file's permissions, or fetch it again.") from error
+        raise DataError(f"{path}: cannot be read ({error}). Check its permissions, or fetch it again.") from error
 
 
 def leading_lines(file: BinaryIO, path: Path, prefix: bytes, last: bytes) -> list[str]:

@@ -30,7 +30,7 @@ FORMATS = {
     "npz": "npz",
     "csv": "csv",
 }
-# What a name says goes first: the first bytes of a file without a header, as 40-bit records are, can look like anything.
+# What a name says goes first: the first bytes of a file without a header (40-bit records) can look like anything.
 SUFFIXES = {
     ".bin": "40bit",
     ".aedat4": "aedat4",

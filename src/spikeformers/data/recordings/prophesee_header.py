@@ -1,7 +1,7 @@
 """The header of Prophesee's files (.raw, .dat): lines `% keyword value`.
 
-As https://docs.prophesee.ai/stable/data/file_formats/raw.html has it: the header ends with the line `% end`, which may be
-absent, or where a line does not begin with "% ".
+As https://docs.prophesee.ai/stable/data/file_formats/raw.html has it: the header ends with the line `% end`, which may
+be absent, or where a line does not begin with "% ".
 """
 
 from __future__ import annotations
@@ -49,9 +49,11 @@ class Header:
         height = options.get("height") or height or self.words.get("height", "")
         if not width or not height:
             return None
-        if not (width.isdecimal() and height.isdecimal()):
-            raise DataError(f"{self.path}: its header says a size of {width} x {height}. Give the size (sensor=...).")
-        return Sensor(int(width), int(height))
+        try:
+            return Sensor(int(width), int(height))
+        except (ValueError, DataError) as error:
+            said = f"{width[:20]} x {height[:20]}"
+            raise DataError(f"{self.path}: its header says a size of {said}. Give the size (sensor=...).") from error
 
 
 def read_header(file: BinaryIO, path: Path) -> Header:
@@ -77,5 +79,5 @@ def raw_header(path: Path, expected: str) -> Header:
             '(format="evt2", "evt3", or leave the format away).'
         )
     if header.words.get("endianness", "little").lower() == "big":
-        raise DataError(f"{path}: its words are big-endian. Only little-endian ones, the cameras' default, can be read.")
+        raise DataError(f"{path}: its words are big-endian. Only little-endian ones, the default, can be read.")
     return header

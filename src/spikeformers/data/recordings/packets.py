@@ -1,0 +1,111 @@
+"""The packets of AEDAT 3.1, also of damaged files."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from spikeformers.data.events.losses import Losses
+
+HEADER = struct.Struct("<hhiiiiii")
+POLARITY = 1
+POLARITY_SIZE, POLARITY_TIME = 8, 4  # bytes of an event, and where in it the time is
+# The header of a packet of polarity events begins so: type, any source, size of an event, place of its time.
+BEGINNING = re.compile(
+    struct.pack("<h", POLARITY) + b".." + struct.pack("<ii", POLARITY_SIZE, POLARITY_TIME) + b".{16}", re.DOTALL
+)
+SEARCHED = 1 << 12, 1 << 20  # bytes: at first, as the next header is mostly near, and at most
+
+
+@dataclass(frozen=True)
+class Packet:
+    """Events of one kind.
+
+    Attributes:
+        kind: what the events are; `POLARITY`, or others (frames, motion ...).
+        overflow: how often the camera's counter of 31 bits had been full.
+        number: of events that are there.
+        place: of the first event in the file, in bytes.
+    """
+
+    kind: int
+    overflow: int
+    number: int
+    place: int
+
+
+@dataclass(frozen=True)
+class _Header:
+    kind: int
+    size: int
+    overflow: int
+    capacity: int
+    number: int
+
+
+def packets(file: BinaryIO, body: int, losses: Losses) -> Iterator[Packet]:
+    """Yield the packets of a file, whose first one begins after `body` bytes; the file may be read in between.
+
+    What a header announces is believed where another header, or the end, follows. Else the next header of polarity
+    events is looked for.
+    """
+    end = file.seek(0, 2)
+    place = body
+    while place + HEADER.size <= end:
+        header = _header(_bytes_at(file, place))
+        if header is None:
+            found = _search(file, place + 1, end)
+            losses.add("bytes that are no packet", found - place)
+            place = found
+            continue
+        begin = place + HEADER.size
+        place = begin + header.capacity * header.size
+        number = header.number
+        if not _follows(file, place, end):
+            losses.add("packets that are cut short or of a damaged length")
+            place = _search(file, begin, end)
+            number = min(number, (place - begin) // header.size)
+        yield Packet(header.kind, header.overflow, number, begin)
+    losses.add("bytes of an incomplete packet at the end", end - place)
+
+
+def _follows(file: BinaryIO, place: int, end: int) -> bool:
+    """Return whether a packet, or the beginning of one that is cut off, or nothing is at a place."""
+    return place <= end and (end - place < HEADER.size or _header(_bytes_at(file, place)) is not None)
+
+
+def _bytes_at(file: BinaryIO, place: int) -> bytes:
+    file.seek(place)
+    return file.read(HEADER.size)
+
+
+def _header(content: bytes) -> _Header | None:
+    """Return a header, None where it cannot be one."""
+    if len(content) < HEADER.size:
+        return None
+    kind, _, size, time, overflow, capacity, number, valid = HEADER.unpack(content)
+    possible = kind >= 0 and 0 <= time < size and overflow >= 0 and 0 <= valid <= number <= capacity
+    if kind == POLARITY:
+        possible = possible and (size, time) == (POLARITY_SIZE, POLARITY_TIME)
+    return _Header(kind, size, overflow, capacity, number) if possible else None
+
+
+def _search(file: BinaryIO, place: int, end: int) -> int:
+    """Return where the next header of polarity events begins, at `place` or later; `end` where there is none."""
+    wanted, most = SEARCHED
+    while place + HEADER.size <= end:
+        file.seek(place)
+        content = file.read(wanted)
+        if len(content) < HEADER.size:
+            break
+        begin = 0
+        while match := BEGINNING.search(content, begin):
+            if _header(match.group()) is not None:
+                return place + match.start()
+            begin = match.start() + 1
+        place += len(content) - HEADER.size + 1
+        wanted = min(2 * wanted, most)
+    return end
