@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from spikeformers.train.cross_validation import CrossValidation, cross_validate, train_fold
     from spikeformers.train.errors import TrainingError
     from spikeformers.train.evaluation import Evaluation, evaluate, probabilities
     from spikeformers.train.loop import fit
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from spikeformers.train.runs import Run, find_runs, read_run
 
 __all__ = [
+    "CrossValidation",
     "EpochDone",
     "EpochLog",
     "EpochTime",
@@ -50,6 +52,7 @@ __all__ = [
     "RunStarted",
     "StepDone",
     "TrainingError",
+    "cross_validate",
     "evaluate",
     "evaluate_over_time",
     "find_runs",
@@ -62,12 +65,14 @@ __all__ = [
     "read_provenance",
     "read_run",
     "recipe_names",
+    "train_fold",
 ]
 
 # No name may be that of a file: importing the file would put the module in its place.
 _NAMES_BY_FILE = {
     "errors": ("TrainingError",),
     "evaluation": ("Evaluation", "evaluate", "probabilities"),
+    "cross_validation": ("CrossValidation", "cross_validate", "train_fold"),
     "loop": ("fit",),
     "over_time": ("OverTime", "evaluate_over_time"),
     "overrides": ("load_changed",),
