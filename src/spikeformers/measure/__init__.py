@@ -18,6 +18,7 @@ from spikeformers.measure.spikes.activity import Activity, Summary, activity, su
 from spikeformers.measure.spikes.attention import AttentionMap, attention_maps
 from spikeformers.measure.spikes.firing import Firing, firing
 from spikeformers.measure.spikes.histogram import Histogram
+from spikeformers.measure.spikes.maps import FiringMap, firing_maps
 from spikeformers.measure.spikes.rasters import Raster, rasters
 from spikeformers.measure.spikes.statistics import FiringStatistics, LayerFiring, statistics
 
@@ -37,6 +38,7 @@ __all__ = [
     "EnergyRow",
     "Evidence",
     "Firing",
+    "FiringMap",
     "FiringStatistics",
     "Form",
     "Histogram",
@@ -59,6 +61,7 @@ __all__ = [
     "count",
     "energy",
     "firing",
+    "firing_maps",
     "forms",
     "list_accelerators",
     "list_conventions",

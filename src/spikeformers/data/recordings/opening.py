@@ -67,7 +67,7 @@ def open_recording(
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
-    name = format or _format_of(path)
+    name = format or format_of(path)
     if name not in FORMATS:
         raise UnknownNameError(
             f"There is no event format {name!r}.{suggest(name, FORMATS)} Known are: {', '.join(FORMATS)}."
@@ -84,7 +84,12 @@ def read_events(
     return read_whole(open_recording(path, format=format, sensor=sensor), losses), losses
 
 
-def _format_of(path: Path) -> str:
+def format_of(path: Path) -> str:
+    """Return the word of `FORMATS` that a file's name, or else its first bytes, tell.
+
+    Raises:
+        DataError: they tell none.
+    """
     suffix = path.suffix.lower()
     if suffix in SUFFIXES:
         return SUFFIXES[suffix]
