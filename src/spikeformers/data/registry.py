@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spikeformers.data.dataset import Dataset
-from spikeformers.data.event_sets.nmnist import load_nmnist
-from spikeformers.data.event_sets.recording_set import RecordingSet
+from spikeformers.data.event_sets.event_set import Opened
+from spikeformers.data.event_sets.table import EVENT_SETS
 from spikeformers.data.frames.event_framing import EventFraming
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.pictures.picture_set import PictureSet
@@ -20,7 +20,7 @@ from spikeformers.data.sets.mnist import load_fashion_mnist, load_mnist
 from spikeformers.data.watch import Watch
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 
-Loader = Callable[[Path | None], Dataset | PictureSet | RecordingSet]
+Loader = Callable[[Path | None], Dataset | PictureSet | Opened]
 """Takes the directory the user named, or None, and returns images, or pictures or recordings yet to be framed."""
 
 
@@ -40,7 +40,7 @@ _DATASETS: dict[str, _Entry] = {
     "image_folder": _Entry(load_image_folder, in_folders=True),
     "imagenet": _Entry(load_imagenet, in_folders=True),
     "mnist": _Entry(load_mnist),
-    "nmnist": _Entry(load_nmnist, events=True),
+    **{name: _Entry(each.load, events=True) for name, each in EVENT_SETS.items()},
 }
 
 

@@ -11,13 +11,14 @@ SHARE = 0.01
 NAMED = 5
 
 
-def refuse_many(unreadable: Collection[str], total: int, where: str) -> None:
+def refuse_many(unreadable: Collection[str], total: int, where: str, noun: str = "pictures") -> None:
     """Raise if more than 1 % of a part, and more than one picture, cannot be read, or none can.
 
     Args:
         unreadable: name and reason of each such picture, each once.
         total: pictures in the part.
         where: begins the message: which part of which data set.
+        noun: what the part consists of.
 
     Raises:
         DataError: too many; the first five are named.
@@ -25,7 +26,7 @@ def refuse_many(unreadable: Collection[str], total: int, where: str) -> None:
     if not unreadable or (len(unreadable) <= max(1, SHARE * total) and len(unreadable) < total):
         return
     raise DataError(
-        f"{where}: {len(unreadable)} of {total} pictures cannot be read; at most 1 % may be so. {_named(unreadable)}"
+        f"{where}: {len(unreadable)} of {total} {noun} cannot be read; at most 1 % may be so. {_named(unreadable)}"
     )
 
 

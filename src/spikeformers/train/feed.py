@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from spikeformers.data.augment import (
     RandomHorizontalFlip,
     mean_colour,
 )
+from spikeformers.data.cores import usable_cores
 from spikeformers.errors import ConfigError
 from spikeformers.models import ModelConfig
 from spikeformers.train.recipe import Recipe
@@ -165,13 +165,6 @@ def training_batches(dataset: Dataset, recipe: Recipe, *, workers: int | None = 
 def enough_workers(source: Source) -> int:
     """Return how many processes should decode: none for pictures in memory, else most cores but one."""
     return 0 if in_memory(source) else min(MOST_WORKERS, max(1, usable_cores() - 1))
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use, which can be fewer than the machine has."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def preparation(words: AugmentWords, dataset: Dataset) -> Preparation:

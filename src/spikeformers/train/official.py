@@ -50,6 +50,12 @@ _PARTS: dict[str, dict[str, Any]] = {
     "cifar10_jpeg": {"train": 50_000, "test": 10_000, "classes": 10},
     "cifar100": {"train": 50_000, "test": 10_000, "classes": 100},
     "imagenet": {"train": 1_281_167, "test": 50_000, "classes": 1000},
+    "nmnist": {"train": 60_000, "test": 10_000, "classes": 10, "events": True},
+    "shd": {"train": 8_156, "test": 2_264, "classes": 20, "events": True},
+    "ssc": {"train": 75_466, "validation": 9_981, "test": 20_382, "classes": 35, "events": True},
+    "har_dvs": {"train": 64_526, "validation": 10_734, "test": 32_386, "classes": 300, "events": True},
+    # A tenth of every class, by a list that is shipped: data/event_sets/splits.
+    "ncaltech101": {"train": 7_831, "test": 878, "classes": 101, "events": True},
     # SpikingJelly's splits, which the papers use: the first 900 recordings of each class; the official trial lists.
     "cifar10dvs": {"train": 9_000, "test": 1_000, "classes": 10, "events": True},
     "dvs128_gesture": {"train": 1_176, "test": 288, "classes": 11, "events": True},
@@ -58,7 +64,7 @@ _PARTS: dict[str, dict[str, Any]] = {
 
 def holds_events(dataset: str) -> bool:
     """Return whether a data set is known to hold event recordings, which become frames, and not pictures."""
-    return bool(_PARTS.get(_key(dataset), {}).get("events", False))
+    return _key(dataset) == "event_folder" or bool(_PARTS.get(_key(dataset), {}).get("events", False))
 
 
 def official_samples(dataset: str, validation: float) -> Samples | None:
@@ -82,7 +88,9 @@ def official_samples(dataset: str, validation: float) -> Samples | None:
                 f"There is no data set {dataset!r}.{suggest(dataset, known)} Known are: {', '.join(known)}."
             )
         return None
-    whole = Samples(validation=0, **_PARTS[dataset])
+    whole = Samples(**{"validation": 0, **_PARTS[dataset]})
+    if whole.validation:  # its own, which training keeps, and its whole training part
+        return whole
     held = whole.classes * count_held_out(round(whole.train / whole.classes), validation)
     return replace(whole, train=whole.train - held, validation=held)
 
