@@ -20,6 +20,8 @@ COMMANDS = (
     "train",
     "crossval",
     "runs",
+    "data",
+    "simulate",
     "eval",
     "predict",
     "profile",

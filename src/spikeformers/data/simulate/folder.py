@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from spikeformers.data.simulate.forty_bit import write_forty_bit
 from spikeformers.data.simulate.scene import Scene, simulate_pictures
 from spikeformers.errors import DataError
 from spikeformers.files import atomic_write
+from spikeformers.version import __version__
 
 NOTE = "simulated.json"
 AT_ONCE = 64  # recordings simulated together: enough for NumPy to be at its best, few enough for the memory
@@ -24,12 +25,12 @@ def simulate_folder(
     pictures: Tensor,
     labels: Sequence[str],
     ids: Sequence[int],
-    scene: Scene,
+    scenes: Mapping[str, Scene],
     *,
     seed: int = 0,
     origin: str,
     part: str = "Train",
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> None:
     """Write `part/<label>/<id>.bin` for each picture, and `simulated.json` with all parameters.
 
@@ -37,29 +38,38 @@ def simulate_folder(
 
     Args:
         pictures: uint8 `[N, h, w]`, with a label and an id each.
+        scenes: what the recordings of each label are made in.
         origin: what the pictures are, for the note.
-        progress: is told how many recordings are there, and of how many.
+        progress: is told how many recordings are there.
 
     Raises:
         DataError: the folder holds something else than recordings simulated so.
     """
-    _agree(folder, describe(scene, seed, origin))
+    _agree(folder, describe(scenes, seed, origin))
     names = [folder / part / label / f"{number:05d}.bin" for label, number in zip(labels, ids, strict=True)]
-    missing = [place for place, name in enumerate(names) if not name.exists()]
-    progress(len(names) - len(missing), len(names))
-    for first in range(0, len(missing), AT_ONCE):
-        places = missing[first : first + AT_ONCE]
-        recordings = simulate_pictures(pictures[places], scene, [ids[place] for place in places], seed)
-        for place, events in zip(places, recordings, strict=True):
-            write_forty_bit(names[place], events)
-        progress(len(names) - len(missing) + first + len(places), len(names))
+    done = sum(name.exists() for name in names)
+    progress(done)
+    for scene in dict.fromkeys(scenes.values()):
+        missing = [at for at, name in enumerate(names) if scenes[labels[at]] == scene and not name.exists()]
+        for first in range(0, len(missing), AT_ONCE):
+            places = missing[first : first + AT_ONCE]
+            recordings = simulate_pictures(pictures[places], scene, [ids[at] for at in places], seed)
+            for at, events in zip(places, recordings, strict=True):
+                write_forty_bit(names[at], events)
+            progress(done := done + len(places))
 
 
-def describe(scene: Scene, seed: int, origin: str) -> dict[str, Any]:
+def describe(scenes: Mapping[str, Scene], seed: int, origin: str) -> dict[str, Any]:
     """Return what the note beside simulated recordings says."""
-    words = asdict(scene)
-    words["path"] = {"kind": type(scene.path).__name__, **words["path"]}
-    return {"simulated": True, "origin": origin, "seed": seed, "scene": words}
+    told = [
+        {
+            "labels": [label for label in scenes if scenes[label] == scene],
+            "path": type(scene.path).__name__,
+            "scene": asdict(scene),
+        }
+        for scene in dict.fromkeys(scenes.values())
+    ]
+    return {"simulated": True, "by": f"spikeformers {__version__}", "origin": origin, "seed": seed, "scenes": told}
 
 
 def ids_in(place: Path) -> Collection[int]:

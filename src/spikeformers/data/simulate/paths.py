@@ -69,19 +69,15 @@ class Stroke:
         return share
 
 
-# A triangle of three movements; fitted on real recordings without labels, see benchmarks/sim_to_real.py.
-THREE_SACCADES = (
-    Stroke(x=2.0, y=5.2, start=0.0, duration=85e3, rise=2.7, fall=3.4),
-    Stroke(x=4.4, y=-5.2, start=95e3, duration=110e3, rise=2.2, fall=3.4),
-    Stroke(x=-6.4, y=0.0, start=222e3, duration=90e3, rise=1.3, fall=2.3),
-)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Saccades:
-    """Quick movements one after the other, as for N-MNIST (Orchard et al., 2015)."""
+    """Quick movements one after the other, as for N-MNIST (Orchard et al., 2015).
 
-    strokes: tuple[Stroke, ...] = THREE_SACCADES
+    Attributes:
+        x, y: where the picture's centre is at first, from the sensor's, in pixels of the sensor.
+    """
+
+    strokes: tuple[Stroke, ...]
     x: float = 0.0
     y: float = 0.0
     duration: float = 308e3

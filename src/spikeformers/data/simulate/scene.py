@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.simulate.camera import Cameras
-from spikeformers.data.simulate.paths import Path, Saccades
+from spikeformers.data.simulate.paths import Path
 from spikeformers.data.simulate.pixels import PixelModel
 from spikeformers.data.simulate.screen import Screen, show
 from spikeformers.errors import ConfigError
@@ -33,7 +33,7 @@ class Scene:
             exp(vary * z) with z normal; 0: all are alike.
     """
 
-    path: Path = field(default_factory=Saccades)
+    path: Path
     screen: Screen = field(default_factory=Screen)
     pixels: PixelModel = field(default_factory=PixelModel)
     sensor: Sensor = field(default_factory=lambda: Sensor(34, 34))
