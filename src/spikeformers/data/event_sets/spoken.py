@@ -6,10 +6,16 @@ from pathlib import Path
 
 from spikeformers.data.event_sets.event_set import EventSet
 from spikeformers.data.event_sets.recording_set import RecordingSet
-from spikeformers.data.event_sets.spike_tables import SpikeTable, keys_of, open_table
+from spikeformers.data.event_sets.spike_tables import SpikeTable, open_table
 from spikeformers.data.events.array import Sensor
 
 SENSOR = Sensor(700, 1, polarities=1)
+# English, then German, as far as known; the files name them in extra/keys.
+SHD_CLASSES = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    *("null", "eins", "zwei", "drei", "vier", "fuenf", "sechs", "sieben", "acht", "neun"),
+)
+SSC_CLASSES = tuple(map(str, range(35)))
 FILES = {"train": "train", "validation": "valid", "test": "test"}
 CITATION = (
     "B. Cramer, Y. Stradmann, J. Schemmel, F. Zenke. The Heidelberg Spiking Data Sets for the Systematic Evaluation of "
@@ -22,9 +28,9 @@ def _files(data_dir: Path, name: str) -> dict[str, Path]:
     return {part: path for part, word in FILES.items() if (path := data_dir / f"{name}_{word}.h5").is_file()}
 
 
-def _open(about: EventSet, classes: int, data_dir: Path) -> RecordingSet:
+def _open(about: EventSet, classes: tuple[str, ...], data_dir: Path) -> RecordingSet:
     files = _files(data_dir, about.name)
-    parts = {part: open_table(path, SENSOR, classes) for part, path in files.items()}
+    parts = {part: open_table(path, SENSOR, len(classes)) for part, path in files.items()}
     return RecordingSet(
         name=about.name,
         title=about.title,
@@ -32,7 +38,7 @@ def _open(about: EventSet, classes: int, data_dir: Path) -> RecordingSet:
         train=parts.get("train") or _missing(about, data_dir, "train"),
         test=parts.get("test") or _missing(about, data_dir, "test"),
         validation=parts.get("validation"),
-        classes=_classes(files, classes),
+        classes=classes,
         licence=about.licence,
         citation=CITATION,
     )
@@ -40,12 +46,6 @@ def _open(about: EventSet, classes: int, data_dir: Path) -> RecordingSet:
 
 def _missing(about: EventSet, data_dir: Path, part: str) -> SpikeTable | str:
     return f"{data_dir / f'{about.name}_{FILES[part]}.h5'}: there is no such file. {about.way_out}"
-
-
-def _classes(files: dict[str, Path], classes: int) -> tuple[str, ...]:
-    """Return the names that the files give the classes, or their numbers."""
-    named = next((keys for path in files.values() if len(keys := keys_of(path)) == classes), ())
-    return named or tuple(map(str, range(classes)))
 
 
 SHD: EventSet = EventSet(
@@ -56,7 +56,7 @@ SHD: EventSet = EventSet(
     licence="CC BY 4.0, as far as known",
     layout="Expected shd_train.h5 and shd_test.h5, unpacked (gunzip).",
     lies_in=lambda data_dir: bool(_files(data_dir, "shd")),
-    open_in=lambda data_dir: _open(SHD, 20, data_dir),
+    open_in=lambda data_dir: _open(SHD, SHD_CLASSES, data_dir),
     sizes={"train": 8156, "test": 2264},
 )
 
@@ -68,6 +68,6 @@ SSC: EventSet = EventSet(
     licence="CC BY 4.0, as far as known",
     layout="Expected ssc_train.h5, ssc_valid.h5 and ssc_test.h5, unpacked (gunzip).",
     lies_in=lambda data_dir: bool(_files(data_dir, "ssc")),
-    open_in=lambda data_dir: _open(SSC, 35, data_dir),
+    open_in=lambda data_dir: _open(SSC, SSC_CLASSES, data_dir),
     sizes={"train": 75_466, "validation": 9_981, "test": 20_382},
 )
