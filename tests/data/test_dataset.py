@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from spikeformers.data import Dataset, Framing, Images, Subset, Watch, load_dataset, shape_of
+from spikeformers.data import Dataset, Framing, Images, Missing, Subset, Watch, load_dataset, shape_of
 from spikeformers.errors import ConfigError, DataError
 
 
@@ -140,3 +140,26 @@ def test_a_source_of_its_own_kind_cannot_be_framed() -> None:
     toy = dataset(train=Subset(images(6), torch.arange(3)))
     with pytest.raises(DataError, match=r"cannot be framed to .* Let its loader return them so"):
         toy.framed(Framing(image_size=(4, 4), channels=1), Watch())
+
+
+def test_a_fold_takes_the_place_of_the_test_part() -> None:
+    toy = dataset(train=images(10), test=images(2)).with_fold(2, 4)
+    assert toy.test.indices.tolist() == [2, 6]
+    assert toy.train.indices.tolist() == [0, 1, 3, 4, 5, 7, 8, 9]
+
+
+def test_a_missing_part_is_empty_and_says_what_is_missing() -> None:
+    toy = dataset(train=Missing((1, 8, 8), "No training part: fetch it."))
+    assert len(toy.train) == 0
+    assert toy.need("test") is toy
+    with pytest.raises(DataError, match="No training part: fetch it"):
+        toy.need("train", "test")
+    with pytest.raises(DataError, match="No training part: fetch it"):
+        toy.with_fold(0, 2)
+    with pytest.raises(DataError, match="No training part: fetch it"):
+        toy.train.read(torch.tensor([0]))
+
+
+def test_a_missing_part_must_have_the_shape_of_the_others() -> None:
+    with pytest.raises(DataError, match=r"training images are \(2, 8, 8\) but test images \(1, 8, 8\)"):
+        dataset(train=Missing((2, 8, 8), ""))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import pytest
 import torch
@@ -8,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeformers.data import Images, count_held_out, hold_out, load_dataset
-from spikeformers.data.splits import held_out
-from spikeformers.errors import ConfigError
+from spikeformers.data.splits import divide, fold_of, held_out
+from spikeformers.errors import ConfigError, DataError
 
 CLASSES = st.lists(st.integers(0, 4), min_size=1, max_size=80)
 
@@ -103,3 +104,45 @@ def test_a_share_outside_its_range_is_refused(share: float) -> None:
         held_out(torch.zeros(3), share, "toy", names_of(3))
     with pytest.raises(ConfigError, match=r"share to hold out is"):
         count_held_out(3, share)
+
+
+@given(names=st.lists(st.text(max_size=12), min_size=1, max_size=60), folds=st.integers(2, 10))
+def test_every_name_belongs_to_one_fold(names: list[str], folds: int) -> None:
+    assert all(0 <= fold_of(name, folds) < folds for name in names)
+    assert [fold_of(name, folds) for name in names] == [fold_of(name, folds) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("name", "folds", "fold"),
+    [("Train/7/00042.bin", 10, 2), ("3/00040.bin", 10, 0), ("41", 10, 1), ("class_3", 2, 1), ("a12b7.png", 5, 2)],
+)
+def test_the_last_number_in_a_name_decides_its_fold(name: str, folds: int, fold: int) -> None:
+    assert fold_of(name, folds) == fold
+
+
+def test_names_without_numbers_are_spread_over_the_folds() -> None:
+    names = ["".join(letters) for letters in itertools.product("abcde", repeat=4)]
+    counts = [sum(fold_of(name, 5) == fold for name in names) for fold in range(5)]
+    # 625 names, 125 a fold on average with a standard deviation of 10.
+    assert all(85 <= count <= 165 for count in counts)
+
+
+def test_folds_divide_a_source_and_keep_its_order() -> None:
+    source = Images(torch.zeros(10, 1, 2, 2, dtype=torch.uint8), torch.arange(10) % 3)
+    for fold in range(3):
+        rest, mine = divide(source, fold, 3)
+        assert mine.indices.tolist() == [index for index in range(10) if index % 3 == fold]
+        assert rest.indices.tolist() == [index for index in range(10) if index % 3 != fold]
+
+
+@pytest.mark.parametrize(("fold", "folds"), [(0, 1), (3, 3), (-1, 3)])
+def test_a_fold_that_cannot_be_is_refused(fold: int, folds: int) -> None:
+    source = Images(torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.zeros(4).long())
+    with pytest.raises(ConfigError, match=f"Fold {fold} of {folds}"):
+        divide(source, fold, folds)
+
+
+def test_an_empty_fold_is_refused() -> None:
+    source = Images(torch.zeros(2, 1, 2, 2, dtype=torch.uint8), torch.zeros(2).long())
+    with pytest.raises(DataError, match="0 belong to fold 5 of 7"):
+        divide(source, 5, 7)
