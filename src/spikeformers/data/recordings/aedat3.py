@@ -1,13 +1,13 @@
 """AEDAT 3.1, as DVS128 Gesture has it: a header of lines that begin with "#", then packets of events.
 
 A packet has a header of 28 bytes, little-endian, and events of one kind. A polarity event has eight bytes: 32 bits
-with, from the lowest on, whether it is valid, its polarity, 15 bits of y and 15 of x; and 31 bits of microseconds, whose
-overflows the packet's header counts.
+with, from the lowest on, whether it is valid, its polarity, 15 bits of y and 15 of x; and 31 bits of microseconds,
+whose overflows the packet's header counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -67,12 +67,34 @@ class Aedat3:
         Of a packet outside `start` to `stop`, only the header and the times of the first and last event are read.
         """
         with opened(self.path) as file:
-            for packet in packets(file, self.body, losses):
-                if packet.kind != POLARITY or _is_outside(file, packet, start, stop):
-                    continue
-                for first in range(0, packet.number, recording.CHUNK):
-                    records = _records(file, packet, first, min(recording.CHUNK, packet.number - first))
-                    yield keep(_decode(records, packet.overflow, losses), self.sensor, losses, start, stop)
+            wanted = (
+                packet
+                for packet in packets(file, self.body, losses)
+                if packet.kind == POLARITY and not _is_outside(file, packet, start, stop)
+            )
+            for records, overflows in _batches(file, wanted):
+                yield keep(_decode(records, overflows, losses), self.sensor, losses, start, stop)
+
+
+def _batches(file: BinaryIO, wanted: Iterable[Packet]) -> Iterator[tuple[NDArray[np.void], NDArray[np.int64]]]:
+    """Yield records, and the overflow that holds for each: as many small packets together as make a chunk."""
+    parts: list[tuple[NDArray[np.void], int]] = []
+    room = recording.CHUNK
+    for packet in wanted:
+        for first in range(0, packet.number, recording.CHUNK):
+            records = _records(file, packet, first, min(recording.CHUNK, packet.number - first))
+            if len(records) > room:
+                yield _joined(parts)
+                parts, room = [], recording.CHUNK
+            parts.append((records, packet.overflow))
+            room -= len(records)
+    if parts:
+        yield _joined(parts)
+
+
+def _joined(parts: Sequence[tuple[NDArray[np.void], int]]) -> tuple[NDArray[np.void], NDArray[np.int64]]:
+    records = np.concatenate([records for records, _ in parts])
+    return records, np.repeat([overflow for _, overflow in parts], [len(records) for records, _ in parts])
 
 
 def _records(file: BinaryIO, packet: Packet, first: int, number: int) -> NDArray[np.void]:
@@ -92,12 +114,12 @@ def _is_outside(file: BinaryIO, packet: Packet, start: int | None, stop: int | N
     return (start is not None and latest < start) or (stop is not None and earliest >= stop)
 
 
-def _decode(records: NDArray[np.void], overflow: int, losses: Losses) -> Events:
+def _decode(records: NDArray[np.void], overflows: NDArray[np.int64], losses: Losses) -> Events:
     data, t = records["data"], records["t"].astype(np.int64)
     invalid = data & 1 == 0
     negative = (t < 0) & ~invalid
     losses.add("events marked as invalid", int(invalid.sum()))
     losses.add("events of a negative time", int(negative.sum()))
     kept = ~(invalid | negative)
-    data, t = data[kept], t[kept] + (overflow << TIME_BITS)
-    return make_events(t, data >> 17, data >> 2 & 0x7FFF, data >> 1 & 1)
+    data, t = data[kept], t + (overflows << TIME_BITS)
+    return make_events(t[kept], data >> 17, data >> 2 & 0x7FFF, data >> 1 & 1)

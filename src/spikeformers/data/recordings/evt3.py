@@ -26,6 +26,7 @@ from spikeformers.data.recordings.records import blocks
 WORD = np.dtype("<u2")
 ROW, EVENT_X, BASE_X, VECTOR_12, VECTOR_8, TIME_LOW, TIME_HIGH = 0x0, 0x2, 0x3, 0x4, 0x5, 0x6, 0x8
 OTHERS = (0x7, 0xA, 0xE, 0xF)  # continuations, external triggers and extensions: no pixel's
+IS_UNKNOWN = ~np.isin(np.arange(16), (ROW, EVENT_X, BASE_X, VECTOR_12, VECTOR_8, TIME_LOW, TIME_HIGH, *OTHERS))
 TIME_BITS = 12  # of each of the two words
 COLUMNS = 1 << 11
 UNKNOWN = -(1 << 40)  # so low that nothing added to it within a block makes it a column
@@ -75,8 +76,7 @@ class _Decoder:
 
     def __call__(self, words: NDArray[np.uint16]) -> Events:
         kinds, content = words >> 12, (words & 0xFFF).astype(np.int64)
-        known = np.isin(kinds, (ROW, EVENT_X, BASE_X, VECTOR_12, VECTOR_8, TIME_LOW, TIME_HIGH, *OTHERS))
-        self.losses.add("words of an unknown kind", int((~known).sum()))
+        self.losses.add("words of an unknown kind", int(IS_UNKNOWN[kinds].sum()))
         t = self._times(kinds, content)
         rows = held(content & 0x7FF, kinds == ROW, self.row)
         columns, polarities = self._bases(kinds, content)
@@ -86,7 +86,7 @@ class _Decoder:
         columns = np.where(single, content & 0x7FF, columns)
         polarities = np.where(single, content >> 11, polarities)
         bits = np.select([single, kinds == VECTOR_12, kinds == VECTOR_8], [1, content, content & 0xFF], 0)
-        place, offset = _set_bits(bits.astype("<u2"))
+        place, offset = _set_bits(bits)
         return self._events(t[place], columns[place] + offset, rows[place], polarities[place])
 
     def _times(self, kinds: NDArray[np.integer], content: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -127,7 +127,9 @@ class _Decoder:
         return make_events(t[known], x[known], y[known], p[known])
 
 
-def _set_bits(words: NDArray[np.uint16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return which bits are set: the index of the word, and the bit from the lowest on, in this order."""
-    bits = np.flatnonzero(np.unpackbits(words.view(np.uint8), bitorder="little"))
-    return bits >> 4, bits & 15
+def _set_bits(words: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return which of the lower 16 bits are set: the index of the word, and the bit from the lowest on."""
+    places = np.flatnonzero(words)
+    bytes_of_words = words[places].astype("<u2").view(np.uint8)
+    bits = np.flatnonzero(np.unpackbits(bytes_of_words, bitorder="little").view(np.bool_))
+    return places[bits >> 4], bits & 15

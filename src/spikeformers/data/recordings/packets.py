@@ -11,12 +11,15 @@ from typing import BinaryIO
 from spikeformers.data.events.losses import Losses
 
 HEADER = struct.Struct("<hhiiiiii")
+KINDS = 128  # more than there are, as far as known
+LARGEST = 1 << 24  # bytes of an event; a frame of 16 bits has 2 a pixel
 POLARITY = 1
 POLARITY_SIZE, POLARITY_TIME = 8, 4  # bytes of an event, and where in it the time is
 # The header of a packet of polarity events begins so: type, any source, size of an event, place of its time.
 BEGINNING = re.compile(
     struct.pack("<h", POLARITY) + b".." + struct.pack("<ii", POLARITY_SIZE, POLARITY_TIME) + b".{16}", re.DOTALL
 )
+EMPTY = HEADER.pack(POLARITY, 0, POLARITY_SIZE, POLARITY_TIME, 0, 0, 0, 0)
 SEARCHED = 1 << 12, 1 << 20  # bytes: at first, as the next header is mostly near, and at most
 
 
@@ -49,8 +52,8 @@ class _Header:
 def packets(file: BinaryIO, body: int, losses: Losses) -> Iterator[Packet]:
     """Yield the packets of a file, whose first one begins after `body` bytes; the file may be read in between.
 
-    What a header announces is believed where another header, or the end, follows. Else the next header of polarity
-    events is looked for.
+    A packet ends where its header announces it, but where neither another header nor the file's end follows there, it
+    ends before the next header of polarity events, if that comes earlier.
     """
     end = file.seek(0, 2)
     place = body
@@ -62,19 +65,18 @@ def packets(file: BinaryIO, body: int, losses: Losses) -> Iterator[Packet]:
             place = found
             continue
         begin = place + HEADER.size
-        place = begin + header.capacity * header.size
-        number = header.number
-        if not _follows(file, place, end):
-            losses.add("packets that are cut short or of a damaged length")
-            place = _search(file, begin, end)
-            number = min(number, (place - begin) // header.size)
-        yield Packet(header.kind, header.overflow, number, begin)
+        announced = place = begin + header.capacity * header.size
+        if not _follows(file, announced, end):
+            place = min(announced, _search(file, begin, end))
+            losses.add("packets that are cut short or of a damaged length", int(place < announced))
+        yield Packet(header.kind, header.overflow, min(header.number, (place - begin) // header.size), begin)
     losses.add("bytes of an incomplete packet at the end", end - place)
 
 
 def _follows(file: BinaryIO, place: int, end: int) -> bool:
-    """Return whether a packet, or the beginning of one that is cut off, or nothing is at a place."""
-    return place <= end and (end - place < HEADER.size or _header(_bytes_at(file, place)) is not None)
+    """Return whether a header, what can be the beginning of one, or nothing is at a place, the last two at the end."""
+    content = _bytes_at(file, place) if place <= end else b"\xff"
+    return _header(content + EMPTY[len(content) :]) is not None
 
 
 def _bytes_at(file: BinaryIO, place: int) -> bytes:
@@ -86,8 +88,9 @@ def _header(content: bytes) -> _Header | None:
     """Return a header, None where it cannot be one."""
     if len(content) < HEADER.size:
         return None
-    kind, _, size, time, overflow, capacity, number, valid = HEADER.unpack(content)
-    possible = kind >= 0 and 0 <= time < size and overflow >= 0 and 0 <= valid <= number <= capacity
+    kind, source, size, time, overflow, capacity, number, valid = HEADER.unpack(content)
+    possible = 0 <= kind < KINDS and source >= 0 and 0 <= time < size <= LARGEST
+    possible = possible and overflow >= 0 and 0 <= valid <= number <= capacity
     if kind == POLARITY:
         possible = possible and (size, time) == (POLARITY_SIZE, POLARITY_TIME)
     return _Header(kind, size, overflow, capacity, number) if possible else None
