@@ -42,6 +42,8 @@ def open_file(path: Path, sensor: Sensor | None) -> Aedat3:
         body = file.tell()
     if not lines or not lines[0].startswith(VERSION):
         raise DataError(f"{path}: does not begin with {VERSION}, so it is no AEDAT 3.1. Leave the format away.")
+    if lines[-1] != END.decode():
+        raise DataError(f"{path}: its header does not end with {END.decode()}. Fetch the file again.")
     packing = next((line.partition(":")[2].strip() for line in lines if line.startswith("#Format:")), "RAW")
     if packing.upper() != "RAW":
         raise DataError(f"{path}: its packets are packed as {packing[:40]!r}; only RAW ones can be read.")

@@ -30,7 +30,7 @@ def leading_lines(file: BinaryIO, path: Path, prefix: bytes, last: bytes) -> lis
         last: the line, stripped, after which they end even where the next one begins with `prefix`.
 
     Raises:
-        DataError: there are absurdly many lines, or a line is absurdly long.
+        DataError: there are absurdly many lines, a line is absurdly long, or the last one has no end.
     """
     lines: list[str] = []
     place = 0
@@ -43,6 +43,8 @@ def leading_lines(file: BinaryIO, path: Path, prefix: bytes, last: bytes) -> lis
                 f"{path}: its header has no end within {MOST_LINES} lines of {LONGEST_LINE} bytes, so it is damaged. "
                 "Fetch the file again."
             )
+        if not line.endswith(b"\n"):
+            raise DataError(f"{path}: ends inside its header. Fetch the file again.")
         if line.strip() == last:
             break
     file.seek(place)
