@@ -22,9 +22,9 @@ from spikeformers.data.augment import (
 from spikeformers.errors import ConfigError, DataError
 from spikeformers.models import ModelConfig
 from spikeformers.train.assembly import intended_config
+from spikeformers.train.augmenting import augmentation
 from spikeformers.train.feed import (
     Preparation,
-    augmentation,
     framing_of,
     open_dataset,
     preparation,
@@ -126,7 +126,5 @@ def test_words_of_the_images_reach_the_data(digits: Dataset) -> None:
 def test_event_data_sets_that_are_not_there_say_how_to_get_them(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name)
     for data_dir in (None, tmp_path):
-        with pytest.raises(
-            DataError, match=r"(No directory was given|holds no recordings) .*Expected .*To be had"
-        ):
+        with pytest.raises(DataError, match=r"(No directory was given|holds no recordings) .*Expected .*To be had"):
             open_dataset(recipe, intended_config(recipe), data_dir)

@@ -8,10 +8,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spikeformers.train.words import AugmentWords
 
+MOVES = {
+    "dvs": "nothing, shear in x, shift in x or y, rotation, cutout",
+    "dvs-trivial": "nothing, shear in x, shift in x or y, rotation",
+    "nda": "rolling, rotation, shear in x, cutout",
+}
+
 
 def augmentation_lines(words: AugmentWords) -> list[str]:
     """Return one line per kind of change, in the order they are made; none where images stay as they are."""
-    return [*_geometry(words), *_colours(words), *_mixing(words), *_erasing(words)]
+    return [*_events(words), *_geometry(words), *_colours(words), *_mixing(words), *_erasing(words)]
+
+
+def _events(words: AugmentWords) -> Iterator[str]:
+    if words.event_drop:
+        yield f"events left out, in a span, an area or anywhere, with probability {words.event_drop:g}"
+    if words.time_jitter:
+        yield f"events moved in time by noise of {words.time_jitter:g} microseconds"
+    if words.spatial_jitter:
+        yield f"events moved by noise of {words.spatial_jitter:g} pixels"
+    if words.polarity_flip:
+        yield f"polarities exchanged with probability {words.polarity_flip:g}"
 
 
 def _geometry(words: AugmentWords) -> Iterator[str]:
@@ -27,17 +44,21 @@ def _geometry(words: AugmentWords) -> Iterator[str]:
         yield f"a random crop of the old size after padding by {words.crop_padding} pixels"
     if words.hflip:
         yield f"mirrored left to right with probability {words.hflip:g}"
+    if words.roll:
+        yield f"rolled by up to {words.roll} pixels in height and width"
 
 
 def _colours(words: AugmentWords) -> Iterator[str]:
     if words.policy.startswith("autoaugment-"):
         yield f"AutoAugment's policy for {words.policy.removeprefix('autoaugment-')}"
-    elif words.policy == "dvs":
-        yield "one of: nothing, shear in x, shift in x or y, rotation, cutout (event frames)"
+    elif words.policy in MOVES:
+        yield f"one of: {MOVES[words.policy]} (event frames)"
     elif words.policy:
         yield _rand_augment(words)
     if words.color_jitter:
         yield f"brightness, contrast and saturation changed by up to {100 * words.color_jitter:g} %"
+    if words.cutout:
+        yield f"a square of {words.cutout} pixels cut out"
 
 
 def _rand_augment(words: AugmentWords) -> str:
@@ -52,14 +73,17 @@ def _rand_augment(words: AugmentWords) -> str:
 
 
 def _mixing(words: AugmentWords) -> Iterator[str]:
-    kinds = [f"{name} (alpha {alpha:g})" for name, alpha in (("Mixup", words.mixup), ("CutMix", words.cutmix)) if alpha]
+    alphas = {"Mixup": words.mixup, "CutMix": words.cutmix, "EventMix": words.event_mix}
+    kinds = [f"{name} (alpha {alpha:g})" for name, alpha in alphas.items() if alpha]
     if not kinds:
         return
     line = " or ".join(kinds)
     if len(kinds) == 2:
         line += f", CutMix in {100 * words.mixing_switch:g} % of the cases"
+    if words.event_mix:
+        line += f", labels by their part of the {'volume' if words.event_mix_labels == 'area' else 'events'}"
     if words.mixing_probability < 1:
-        line += f", in {100 * words.mixing_probability:g} % of the batches"
+        line += f", in {100 * words.mixing_probability:g} % of the {'samples' if words.event_mix else 'batches'}"
     if words.mixing_off_epoch:
         line += f", in the first {words.mixing_off_epoch} epochs"
     yield line

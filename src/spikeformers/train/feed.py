@@ -23,21 +23,10 @@ from spikeformers.data import (
     load_dataset,
     normalise,
 )
-from spikeformers.data.augment import (
-    Augment,
-    AutoAugment,
-    ColorJitter,
-    Compose,
-    Mixing,
-    RandAugment,
-    RandomCrop,
-    RandomErasing,
-    RandomHorizontalFlip,
-    mean_colour,
-)
+from spikeformers.data.augment import Augment, EventMix, Mixing, RandomErasing
 from spikeformers.data.cores import usable_cores
-from spikeformers.errors import ConfigError
 from spikeformers.models import ModelConfig
+from spikeformers.train.augmenting import augmentation, event_augmentation, frame_augmentation, mixing
 from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import Event, Note, Reading
 from spikeformers.train.words import AugmentWords, EventWords, ImageWords
@@ -51,7 +40,7 @@ class Preparation:
     """From the pictures of a training batch to inputs and targets, in the order of timm's loaders.
 
     Attributes:
-        augment: works on uint8 pixels; None leaves them as they are.
+        augment: works on uint8 pixels, or float frames of events; None leaves them as they are.
         mixing: blends samples and their labels until epoch `mixing_off_epoch` (0: always); None never does.
         erasing: works on normalised pixels; None leaves them as they are.
     """
@@ -59,12 +48,15 @@ class Preparation:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     augment: Augment | None = None
-    mixing: Mixing | None = None
+    mixing: Mixing | EventMix | None = None
     mixing_off_epoch: int = 0
     erasing: RandomErasing | None = None
 
     def __call__(self, pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
-        """Return float32 inputs `[B, C, H, W]` and targets: labels `[B]`, or shares `[B, K]` where mixed."""
+        """Return inputs and targets.
+
+        Inputs are float32 `[B, C, H, W]` or `[B, T, C, H, W]`, targets labels `[B]`, or shares `[B, K]` where mixed.
+        """
         images, targets = pictures.images, pictures.labels
         if self.augment is not None:
             images = self.augment(images, generator)
@@ -91,6 +83,7 @@ def open_dataset(
     framing: Framing | EventFraming
     if holds_events(recipe.dataset):
         framing = event_framing_of(recipe.events, config)
+        framing = replace(framing, augment=event_augmentation(recipe.augment))
     else:
         framing = framing_of(recipe.images, config)
         framing = replace(framing, scale=recipe.augment.resized_crop, ratio=recipe.augment.resized_ratio)
@@ -140,7 +133,16 @@ def framing_of(words: ImageWords, config: ModelConfig) -> Framing:
 
 def event_framing_of(words: EventWords, config: ModelConfig, time_steps: int | None = None) -> EventFraming:
     """Return how recordings become inputs of the model at evaluation, with its number of time steps or another one."""
-    return EventFraming(time_steps=time_steps or config.time_steps, image_size=config.image_size)
+    return EventFraming(
+        time_steps=time_steps or config.time_steps,
+        image_size=config.image_size,
+        representation=words.representation,
+        split_by=words.split_by,
+        window=words.window,
+        surface_tau=words.surface_tau,
+        merge_polarities=words.merge_polarities,
+        resize=words.resize,
+    )
 
 
 def training_batches(dataset: Dataset, recipe: Recipe, *, workers: int | None = None) -> Batches:
@@ -155,7 +157,7 @@ def training_batches(dataset: Dataset, recipe: Recipe, *, workers: int | None = 
     return Batches(
         source=dataset.train,
         batch_size=recipe.batch_size // recipe.accumulate,
-        prepare=preparation(recipe.augment, dataset),
+        prepare=preparation(recipe.augment, dataset, events=holds_events(recipe.dataset)),
         seed=recipe.seed,
         keep_last=False,
         workers=enough_workers(dataset.train) if workers is None else workers,
@@ -167,52 +169,13 @@ def enough_workers(source: Source) -> int:
     return 0 if in_memory(source) else min(MOST_WORKERS, max(1, usable_cores() - 1))
 
 
-def preparation(words: AugmentWords, dataset: Dataset) -> Preparation:
-    """Return what the words ask for, on images of this data set."""
-    mixes = bool(words.mixup or words.cutmix)
+def preparation(words: AugmentWords, dataset: Dataset, *, events: bool = False) -> Preparation:
+    """Return what the words ask for, on images, or frames of events, of this data set."""
     return Preparation(
         mean=dataset.mean,
         std=dataset.std,
-        augment=augmentation(words, dataset.mean),
-        mixing=Mixing(
-            mixup=words.mixup,
-            cutmix=words.cutmix,
-            probability=words.mixing_probability,
-            switch_probability=words.mixing_switch,
-            classes=len(dataset.classes),
-        )
-        if mixes
-        else None,
+        augment=frame_augmentation(words) if events else augmentation(words, dataset.mean),
+        mixing=mixing(words, len(dataset.classes)),
         mixing_off_epoch=words.mixing_off_epoch,
         erasing=RandomErasing(words.erasing, mode=words.erasing_mode) if words.erasing else None,
     )
-
-
-def augmentation(words: AugmentWords, mean: tuple[float, ...]) -> Augment | None:
-    """Return what the words ask for on uint8 pixels, or None where they ask for nothing.
-
-    Args:
-        mean: of the data set, 0 .. 1 per channel: the colour that moved pictures leave behind.
-
-    Raises:
-        ConfigError: a policy that cannot be read.
-    """
-    steps: list[Augment] = []
-    if words.crop_padding:
-        steps.append(RandomCrop(words.crop_padding))
-    if words.hflip:
-        steps.append(RandomHorizontalFlip(words.hflip))
-    if words.policy:
-        steps.append(policy(words, fill=mean_colour(mean)))
-    if words.color_jitter:
-        steps.append(ColorJitter(words.color_jitter, words.color_jitter, words.color_jitter))
-    return Compose(tuple(steps)) if steps else None
-
-
-def policy(words: AugmentWords, fill: tuple[int, ...]) -> Augment:
-    """Return the automatic augmentation that the word `policy` names."""
-    if words.policy == "dvs":
-        raise ConfigError("The policy 'dvs' moves event frames; images take 'rand-m9-n1' or 'autoaugment-imagenet'.")
-    if words.policy == "autoaugment-imagenet":
-        return AutoAugment("imagenet", fill=fill)
-    return RandAugment.parse(words.policy, operations=words.policy_operations, fill=fill)

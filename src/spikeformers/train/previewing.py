@@ -13,7 +13,7 @@ import torch
 from spikeformers.data import Dataset, Images
 from spikeformers.models import ModelConfig
 from spikeformers.train.assembly import goal_of, initial_state, intended_config
-from spikeformers.train.feed import augmentation
+from spikeformers.train.augmenting import augmentation, frame_augmentation
 from spikeformers.train.official import Samples, official_samples
 from spikeformers.train.plan import schedule_of
 from spikeformers.train.probe import Memory, Probe, Speed
@@ -174,7 +174,9 @@ def _cost(recipe: Recipe, samples: Samples | None, device: torch.device) -> Cost
     config = intended_config(recipe)
     classes = config.num_classes if samples is None else samples.classes
     events = samples is not None and samples.events
-    if not events:  # event frames are augmented elsewhere
+    if events:
+        frame_augmentation(recipe.augment)
+    else:
         augmentation(recipe.augment, mean=(0.5,) * config.in_channels)
     state = initial_state(recipe, _synthetic(recipe, config, classes), device)
     image = (config.in_channels, *config.image_size)

@@ -51,26 +51,55 @@ class ImageWords:
 class EventWords:
     """How recordings of events become frames, in training and at evaluation."""
 
-    # "number": each time step has equally many events; "time": equally long.
-    split_by: Literal["number", "time"] = "number"
+    # "counts" of events; "binary": 1 where there are any; "voxels": counts shared between neighbouring time steps, with
+    # split_by = "time" only; "time_surface": e^(-time since the last event / surface_tau).
+    representation: Literal["counts", "binary", "voxels", "time_surface"] = "counts"
+    surface_tau: float = 50_000.0  # microseconds
+    # "number": each time step has equally many events; "time": equally long; "duration": as long as `window` says, from
+    # the first event on, and what is later than the last time step is left out.
+    split_by: Literal["number", "time", "duration"] = "number"
+    window: int = 0  # microseconds
+    merge_polarities: bool = False  # one channel instead of one per polarity
+    # Where the sensor has another size than the model's input. "bilinear" interpolates frames, without antialiasing;
+    # "antialias" with it; "merge" adds pixels up, by whole factors; "centre" pads, or cuts, around the middle.
+    resize: Literal["bilinear", "antialias", "merge", "centre"] = "bilinear"
+
+    def __post_init__(self) -> None:
+        require(self.surface_tau > 0.0, "surface_tau", self.surface_tau, "> 0")
+        by_duration = self.split_by == "duration"
+        require((self.window > 0) == by_duration, "window", self.window, "> 0 with split_by = 'duration', else 0")
+        holds = self.representation != "voxels" or self.split_by == "time"
+        require(holds, "split_by", repr(self.split_by), "'time' for voxels")
 
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentWords:
     """What is done to training images, in this order; one random choice per sample, the same for all its time steps."""
 
+    # Before events become frames; of event data sets only.
+    event_drop: float = 0.0  # probability that events are left out, in a span of time, an area or anywhere (EventDrop)
+    time_jitter: float = 0.0  # microseconds, standard deviation of noise on the times of events
+    spatial_jitter: float = 0.0  # pixels, standard deviation of noise on their places
+    polarity_flip: float = 0.0  # probability that polarities are exchanged
+
     resized_crop: tuple[float, float] | None = None  # area of a random crop that is resized, as a share of the picture
     resized_ratio: tuple[float, float] = (3 / 4, 4 / 3)  # and its width over its height
     crop_padding: int = 0  # pixels of padding on every side before a random crop of the old size
     hflip: float = 0.0  # probability of a horizontal flip
-    policy: str = ""  # timm's words such as "rand-m9-n1-mstd0.4-inc1"; "autoaugment-imagenet"; "dvs" for event frames
+    roll: int = 0  # up to so many pixels in height and width; what leaves at a border comes in on the other side
+    # timm's words such as "rand-m9-n1-mstd0.4-inc1"; "autoaugment-imagenet"; "dvs", "dvs-trivial" or "nda" for event
+    # frames
+    policy: str = ""
     policy_operations: Literal["full", "reduced"] = "full"  # "reduced": the five operations of Spikformer's CIFAR runs
     # Brightness, contrast and saturation change by up to this share. The papers' scripts leave it out where a policy
     # is set; here both may be set.
     color_jitter: float = 0.0
+    cutout: int = 0  # pixels, side of a square of zeros centred on any pixel; what sticks out is cut off
     mixup: float = 0.0  # alpha of the Beta distribution
     cutmix: float = 0.0  # alpha of the Beta distribution
-    mixing_probability: float = 1.0  # share of the batches that are mixed
+    event_mix: float = 0.0  # alpha of the Beta distribution of EventMix, for event frames, instead of the two above
+    event_mix_labels: Literal["area", "events"] = "area"  # labels by shares of the volume, or of the events
+    mixing_probability: float = 1.0  # share of the batches that are mixed (EventMix: of the samples)
     mixing_switch: float = 0.5  # share of the mixed batches that take cutmix, where both are set
     mixing_off_epoch: int = 0  # the first epoch (counted from 0) without mixing; 0: it is never switched off
     erasing: float = 0.0  # probability that a rectangle is erased
@@ -81,9 +110,13 @@ class AugmentWords:
             pair = getattr(self, word)
             require(pair is None or 0 < pair[0] <= pair[1], word, pair, "two numbers above 0, the smaller first")
         require(self.resized_crop is None or self.resized_crop[1] <= 1, "resized_crop", self.resized_crop, "up to 1")
-        for word in ("crop_padding", "color_jitter", "mixup", "cutmix", "mixing_off_epoch"):
+        for word in ("crop_padding", "roll", "cutout", "color_jitter", "mixup", "cutmix", "event_mix"):
             require(getattr(self, word) >= 0, word, getattr(self, word), ">= 0")
-        for word in ("hflip", "mixing_probability", "mixing_switch", "erasing"):
+        for word in ("time_jitter", "spatial_jitter", "mixing_off_epoch"):
+            require(getattr(self, word) >= 0, word, getattr(self, word), ">= 0")
+        alone = not self.event_mix or not (self.mixup or self.cutmix)
+        require(alone, "event_mix", self.event_mix, "0 beside mixup or cutmix")
+        for word in ("event_drop", "polarity_flip", "hflip", "mixing_probability", "mixing_switch", "erasing"):
             require(0.0 <= getattr(self, word) <= 1.0, word, getattr(self, word), "a probability, 0 to 1")
 
 

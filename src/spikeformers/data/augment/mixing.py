@@ -62,7 +62,7 @@ class Mixing:
             InputError: labels that are no classes, or not one per image.
         """
         as_frames(images, "Mixing")
-        self._check(labels, len(images))
+        require_labels(labels, len(images), self.classes, "Mixing")
         # One number from the generator, whatever is chosen; torch's own Beta distribution does not take a generator.
         random = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator)))
         share = 1.0
@@ -74,16 +74,18 @@ class Mixing:
         targets = F.one_hot(labels, self.classes).float()
         return images, targets * share + targets.flip(0) * (1.0 - share)
 
-    def _check(self, labels: Tensor, batch: int) -> None:
-        if labels.dtype != torch.int64 or labels.shape != (batch,):
-            raise InputError(
-                f"Mixing takes one int64 label per image, [{batch}]; got {labels.dtype} {tuple(labels.shape)}."
-            )
-        if batch and not 0 <= int(labels.min()) <= int(labels.max()) < self.classes:
-            raise InputError(
-                f"Mixing: the labels run from {int(labels.min())} to {int(labels.max())}, but with {self.classes} "
-                f"classes they must lie in 0 to {self.classes - 1}. Set classes to the data set's number."
-            )
+
+def require_labels(labels: Tensor, batch: int, classes: int, name: str) -> None:
+    """Raise InputError unless there is a label below `classes` for each sample; the message begins with `name`."""
+    if labels.dtype != torch.int64 or labels.shape != (batch,):
+        raise InputError(
+            f"{name} takes one int64 label per image, [{batch}]; got {labels.dtype} {tuple(labels.shape)}."
+        )
+    if batch and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise InputError(
+            f"{name}: the labels run from {int(labels.min())} to {int(labels.max())}, but with {classes} "
+            f"classes they must lie in 0 to {classes - 1}. Set classes to the data set's number."
+        )
 
 
 def blend(images: Tensor, share: float) -> Tensor:

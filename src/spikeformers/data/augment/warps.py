@@ -26,6 +26,12 @@ def shear_x(factor: Tensor, _height: int, _width: int) -> Tensor:
     return _maps((one, factor, zero), (zero, one, zero))
 
 
+def shear_x_about_middle(factor: Tensor, height: int, _width: int) -> Tensor:
+    """Return maps that move each row to the left by `factor` times its distance from the middle row."""
+    one, zero = torch.ones_like(factor), torch.zeros_like(factor)
+    return _maps((one, factor, -factor * height / 2), (zero, one, zero))
+
+
 def shear_y(factor: Tensor, _height: int, _width: int) -> Tensor:
     """Return maps that move each column up by `factor` times its distance from the left edge."""
     one, zero = torch.ones_like(factor), torch.zeros_like(factor)
@@ -48,10 +54,10 @@ def warp(frames: Tensor, maps: Tensor, fill: Tensor, interpolation: str) -> Tens
     """Return the frames seen through one map per sample; what lies outside of an image becomes `fill`.
 
     Args:
-        frames: uint8 `[N, T, C, H, W]`, any number of channels.
+        frames: uint8 or float32 `[N, T, C, H, W]`, any number of channels.
         maps: float64 `[N, 2, 3]`.
-        fill: uint8 `[C, 1, 1]`.
-        interpolation: one of INTERPOLATIONS; values between pixels are truncated, as PIL does.
+        fill: `[C, 1, 1]`, in the dtype of the frames.
+        interpolation: one of INTERPOLATIONS; on uint8, values between pixels are truncated, as PIL does.
     """
     samples, steps, channels, height, width = frames.shape
     x, y = _places(maps.to(frames.device), height, width)
@@ -64,8 +70,10 @@ def warp(frames: Tensor, maps: Tensor, fill: Tensor, interpolation: str) -> Tens
         index = starts.view(-1, 1, 1) + rows[..., tap, None] * width + columns
         weight = across * down[..., tap, None]
         seen += F.embedding_bag(index.flatten(0, 1), pixels, mode="sum", per_sample_weights=weight.flatten(0, 1))
-    # The weights of plain surfaces add up to 1 but for rounding, which truncation must not turn into a lost level.
-    values = (seen + 2**-10).clamp_(0, 255).byte().view(samples, height, width, steps, channels).permute(0, 3, 4, 1, 2)
+    if frames.dtype == torch.uint8:
+        # Weights of plain surfaces add up to 1 but for rounding, which truncation must not turn into a lost level.
+        seen = (seen + 2**-10).clamp_(0, 255).byte()
+    values = seen.view(samples, height, width, steps, channels).permute(0, 3, 4, 1, 2)
     inside = ((x >= 0) & (x < width) & (y >= 0) & (y < height)).view(samples, 1, 1, height, width)
     return torch.where(inside, values, fill)
 
