@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -132,9 +133,9 @@ def _counted(events: Events, sensor: Sensor, time_steps: int) -> NDArray[np.floa
 
 def _spans(events: Events, time_steps: int) -> list[str]:
     """When each of the time steps of equally many events begins and ends, from the first event on."""
-    bounds = by_number(len(events), time_steps)
+    bounds = by_number(events["t"], time_steps).bounds
     times = (events["t"] - events["t"][0]) / 1000
     return [
         "no events" if begin == end else f"{times[begin]:,.0f} to {times[end - 1]:,.0f} ms"
-        for begin, end in zip(bounds[:-1], bounds[1:], strict=True)
+        for begin, end in pairwise(bounds.tolist())
     ]
