@@ -28,6 +28,8 @@ from spikeformers.data.recordings.aedat4_packets import (
 )
 from spikeformers.data.recordings.columns import Sieve
 from spikeformers.data.recordings.flat_tables import DamagedTable, root_table
+from spikeformers.data.recordings.keeping import pieces
+from spikeformers.data.recordings.leading_lines import opened
 
 STORED = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("on", "u1"), ("", "V3")])
 
@@ -53,10 +55,10 @@ class Aedat4:
         whole packet", "bytes missing at the end", and what `Sieve.events` counts.
         """
         sieve = Sieve(self.sensor, losses, start, stop)
-        with self.path.open("rb") as file:
+        with opened(self.path) as file:
             for packet in self._packets(file, losses, start, stop):
                 if packet.stream == self.header.events:
-                    yield self._events(file, packet, sieve)
+                    yield from pieces(self._events(file, packet, sieve))
                 elif packet.stream not in self.header.streams:
                     losses.add("packets of unknown streams")
                 elif self.header.streams[packet.stream] == "EVTS":

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 from spikeformers.data.events.array import Sensor
 from spikeformers.data.recordings.flat_tables import DamagedTable, root_table
+from spikeformers.data.recordings.leading_lines import opened
 from spikeformers.errors import DataError
 
 MAGIC = b"#!AER-DAT4.0\r\n"
@@ -41,7 +42,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Read the header of a file; raise a DataError if it is damaged."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         try:
             return _header(file)
         except (DamagedTable, ElementTree.ParseError) as error:

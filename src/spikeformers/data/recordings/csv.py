@@ -17,16 +17,15 @@ from numpy.typing import NDArray
 
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
-from spikeformers.data.recordings.column_names import ColumnNames, check_unit, find_columns
+from spikeformers.data.recordings.column_names import check_unit, find_columns
 from spikeformers.data.recordings.columns import Sieve
-from spikeformers.data.recordings.keeping import is_past
+from spikeformers.data.recordings.keeping import is_past, pieces
 from spikeformers.data.recordings.leading_lines import opened
 from spikeformers.errors import DataError
 
-BLOCK = 1 << 19  # bytes read at once; a line of an event has six at least (65536 events have 400 KB or more)
+BLOCK = 1 << 19  # bytes read at once
 LONGEST = 1 << 12  # bytes of a line
 LEADING = 1 << 16  # bytes of comments, at most, before the first line of another kind
-HEADERLESS = ColumnNames("t", "x", "y", "p", None)
 POLARITIES = {b"true": b"1", b"false": b"0", b"on": b"1", b"off": b"0"}
 BOM = b"\xef\xbb\xbf"
 
@@ -95,7 +94,7 @@ class Csv:
                 events = sieve.events(t, x, y, p, self.plan.unit)
                 if is_past(events["t"], stop):
                     return
-                yield events
+                yield from pieces(events)
 
 
 def _beginning(content: bytes) -> tuple[bytes | None, int, bytes]:

@@ -14,8 +14,10 @@ from spikeformers.data.recordings.prophesee_header import read_header
 from spikeformers.data.recordings.recording import Recording, read_whole
 from spikeformers.errors import DataError, UnknownNameError, suggest
 
-Opener = Callable[[Path, Sensor | None], Recording]
-"""Takes a path and, where the user knows it, the camera's size, which counts more than what the header says."""
+Opener = Callable[..., Recording]
+"""Takes a path and, where the user knows it, the camera's size, which counts more than what the header says.
+
+Those of `UNSAID_TIMES` take the unit of time, too (`time_unit`)."""
 
 # Name of the format -> module in this room, whose function `open_file` is an Opener. Modules are imported when needed.
 FORMATS = {
@@ -30,6 +32,8 @@ FORMATS = {
     "npz": "npz",
     "csv": "csv",
 }
+UNSAID_TIMES = ("hdf5", "npz", "csv")
+"""Formats whose files may leave open in which unit times are."""
 # What a name says goes first: the first bytes of a file without a header (40-bit records) can look like anything.
 SUFFIXES = {
     ".bin": "40bit",
@@ -52,16 +56,22 @@ SIGNATURES = {
 
 
 def open_recording(
-    path: str | os.PathLike[str], *, format: str | None = None, sensor: Sensor | None = None
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    sensor: Sensor | None = None,
+    time_unit: str | None = None,
 ) -> Recording:
     """Open a recording; see `Recording` for what can be done with it.
 
     Args:
         format: a word of `FORMATS`; None: told by the file's name and first bytes.
         sensor: the camera's size, where the file does not say it.
+        time_unit: "us", "ms", "ns" or "s", for the formats of `UNSAID_TIMES`; None: as the file says, or microseconds.
 
     Raises:
-        DataError: there is no such file, its header is damaged, or nothing tells its format.
+        DataError: there is no such file, its header is damaged, nothing tells its format, or a format that knows its
+            unit of time was given one.
         UnknownNameError: there is no such format.
     """
     path = Path(path)
@@ -73,15 +83,23 @@ def open_recording(
             f"There is no event format {name!r}.{suggest(name, FORMATS)} Known are: {', '.join(FORMATS)}."
         )
     opener: Opener = import_module(f"spikeformers.data.recordings.{FORMATS[name]}").open_file
-    return opener(path, sensor)
+    if time_unit is None:
+        return opener(path, sensor)
+    if name not in UNSAID_TIMES:
+        raise DataError(f"{path}: times of {name} have a fixed unit. Leave time_unit={time_unit!r} away.")
+    return opener(path, sensor, time_unit=time_unit)
 
 
 def read_events(
-    path: str | os.PathLike[str], *, format: str | None = None, sensor: Sensor | None = None
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    sensor: Sensor | None = None,
+    time_unit: str | None = None,
 ) -> tuple[Events, Losses]:
     """Return all events of a recording in the order of time, and what was lost; see `open_recording`, `read_whole`."""
     losses = Losses()
-    return read_whole(open_recording(path, format=format, sensor=sensor), losses), losses
+    return read_whole(open_recording(path, format=format, sensor=sensor, time_unit=time_unit), losses), losses
 
 
 def format_of(path: Path) -> str:
