@@ -28,12 +28,19 @@ def test_names_are_sorted() -> None:
         "cifar10",
         "cifar100",
         "cifar10_jpeg",
+        "cifar10dvs",
         "digits",
+        "dvs128_gesture",
+        "event_folder",
         "fashion_mnist",
+        "har_dvs",
         "image_folder",
         "imagenet",
         "mnist",
+        "ncaltech101",
         "nmnist",
+        "shd",
+        "ssc",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -140,17 +141,23 @@ def _part(about: EventSet, opened: Opened, part: str) -> PartCheck:
     known = dict(zip(classes, about.counts.get(part, ()), strict=False))
     wrong = {name: (counts[name], count) for name, count in known.items() if counts[name] != count}
     names = about.names().get(part)
-    # A clip is named after the file it is cut out of.
-    there = {name if names is None or name in names else name.rpartition("/")[0] or name for name in shelf.names}
+    release = frozenset(names or ())
+    there = {_in_release(name, release) for name in shelf.names}
     return PartCheck(
         part=part,
         found=len(shelf.names),
         expected=expected,
         by_class=counts,
         wrong_classes=wrong,
-        missing=() if names is None else tuple(name for name in names if name not in there),
-        extra=() if names is None else tuple(sorted(there - set(names))),
+        missing=tuple(name for name in names or () if name not in there),
+        extra=() if names is None else tuple(sorted(there - release)),
     )
+
+
+def _in_release(name: str, release: Set[str]) -> str:
+    """Return what the release calls a recording; a clip goes by the file it is cut out of."""
+    file = name.rpartition("/")[0]
+    return file if file in release else name
 
 
 def _counts(labels: Tensor, classes: int) -> list[int]:
