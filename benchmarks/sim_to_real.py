@@ -58,8 +58,9 @@ def main() -> None:
     data = os.environ.get("SPIKEFORMERS_DATA")
     words.add_argument("--data-dir", type=Path, default=Path(data) / "nmnist" if data else None)
     words.add_argument("--mnist", type=Path, default=os.environ.get("SPIKEFORMERS_MNIST"))
-    words.add_argument("--samples", type=int, default=6000)
+    words.add_argument("--samples", type=int, default=3000)
     words.add_argument("--scenes", choices=SCENES, nargs="+", default=list(SCENES))
+    words.add_argument("--no-real", dest="real", action="store_false", help="do not train on real recordings")
     words.add_argument("--fit", type=float, metavar="SECONDS")
     words.add_argument("--from", dest="start", choices=SCENES, default="unfitted")
     given = words.parse_args()
@@ -82,7 +83,8 @@ def main() -> None:
             "statistics": _compare(name, real, pictures),
             "accuracy": _accuracies(name, real, pictures, labels, ids),
         }
-    results["trained_on_real"] = _trained_on_real(real)
+    if given.real:
+        results["trained_on_real"] = _trained_on_real(real)
     results["date"], results["chosen"] = datetime.now(UTC).date().isoformat(), CHOSEN
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
 

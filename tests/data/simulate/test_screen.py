@@ -18,7 +18,7 @@ def pose(x: float = 0, y: float = 0, angle: float = 0, size: float = 1) -> Poses
 
 
 def seen(picture: torch.Tensor, screen: Screen, at: Poses, size: int = 41) -> np.ndarray:
-    return show(picture[None], [screen], [at], size, size)[0, 0]
+    return show(picture, screen, at, size, size)[0]
 
 
 def centre(light: np.ndarray, ground: float) -> tuple[float, float]:
@@ -77,16 +77,6 @@ def test_what_surrounds_the_picture_is_ground_and_light_is_cut_off() -> None:
     light = seen(torch.ones(3, 3), Screen(ground=30, ink=400, blur=0.3), pose())
     assert light[0, 0] == 30
     assert light[20, 20] == 255
-
-
-def test_pictures_do_not_disturb_each_other() -> None:
-    screens = [Screen(scale=0.7, blur=0.4), Screen(scale=1.6, blur=1.2, ground=200, ink=10)]
-    poses = [pose(1, 2), pose(angle=1.0)]
-    both = show(torch.stack([dot(1, 2), dot(-3, 0)]), screens, poses, 20, 24)
-    for k, picture in enumerate((dot(1, 2), dot(-3, 0))):
-        # Sampled on a grid of another extent, but at the same distance of samples.
-        alone = show(picture[None], [screens[k]], [poses[k]], 20, 24)[0]
-        np.testing.assert_allclose(both[k], alone, atol=0.01)
 
 
 @pytest.mark.parametrize("words", [{"scale": 0.0}, {"blur": 0.0}, {"blur": math.nan}, {"ink": -1.0}])

@@ -54,7 +54,9 @@ def simulate_pictures(pictures: Tensor, scene: Scene, indices: Sequence[int], se
     times = np.arange(0.0, scene.path.duration + scene.frame_time / 2, scene.frame_time)
     poses = [each.path.poses(times, generator) for each, generator in zip(scenes, generators, strict=True)]
     height, width = scene.sensor.height, scene.sensor.width
-    light = show(pictures, [each.screen for each in scenes], poses, height, width)
+    # One by one, so that not even the last bit of a picture's light depends on the others.
+    each_seen = zip(pictures, scenes, poses, strict=True)
+    light = np.stack([show(picture, each.screen, pose, height, width) for picture, each, pose in each_seen])
     cameras = Cameras([each.pixels for each in scenes], generators, height, width)
     parts = [cameras.see(light[:, step], time) for step, time in enumerate(times)]
     return [np.concatenate(events) for events in zip(*parts, strict=True)]

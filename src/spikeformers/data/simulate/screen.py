@@ -40,34 +40,25 @@ class Screen:
             raise ConfigError(f"{self}: scale and blur must be above 0 and finite, ground and ink 0 or more.")
 
 
-def show(
-    pictures: Tensor, screens: Sequence[Screen], poses: Sequence[Poses], height: int, width: int
-) -> NDArray[np.float32]:
-    """Return the light on N sensors, 0 .. 255, `[N, T, height, width]`.
+def show(picture: Tensor, screen: Screen, poses: Poses, height: int, width: int) -> NDArray[np.float32]:
+    """Return the light on the sensor, 0 .. 255, `[T, height, width]`.
 
     Args:
-        pictures: float `[N, h, w]`, 0 to 1.
-        screens, poses: one for each picture; all poses at the same number of moments.
+        picture: float `[h, w]`, 0 to 1.
+        poses: T of them.
     """
-    inked = _blurred(pictures.float(), screens)
-    grids = torch.stack([_grid(pose, height, width, inked.shape[-2:]) for pose in poses])  # [N, T, H, W, 2]
-    steps = grids.shape[1]
-    seen = F.grid_sample(inked[:, None], grids.flatten(1, 2), align_corners=True).view(-1, steps, height, width)
-    ground, ink = (
-        torch.tensor([getattr(screen, word) for screen in screens]).view(-1, 1, 1, 1) for word in ("ground", "ink")
-    )
-    return (ground + (ink - ground) * seen).clamp(0.0, 255.0).numpy()
+    inked = _blurred(picture.float(), screen)
+    grid = _grid(poses, height, width, inked.shape)
+    seen = F.grid_sample(inked[None, None], grid.flatten(0, 1)[None], align_corners=True).view(-1, height, width)
+    light: NDArray[np.float32] = (screen.ground + (screen.ink - screen.ground) * seen).clamp(0.0, 255.0).numpy()
+    return light
 
 
-def _blurred(pictures: Tensor, screens: Sequence[Screen]) -> Tensor:
-    """Return pictures on their screens through the lens, `FINE` samples per pixel of the sensor, `[N, h', w']`."""
-    reach = max(screen.scale for screen in screens), max(screen.blur for screen in screens)
-    sizes = [math.ceil((reach[0] * size / 2 + 4 * reach[1]) * FINE) * 2 + 1 for size in pictures.shape[1:]]
-    rows, columns = (
-        torch.stack([_spread(length, size, screen) for screen in screens])
-        for length, size in zip(pictures.shape[1:], sizes, strict=True)
-    )
-    return rows @ pictures @ columns.mT
+def _blurred(picture: Tensor, screen: Screen) -> Tensor:
+    """Return a picture on its screen through the lens, `FINE` samples per pixel of the sensor, `[h', w']`."""
+    sizes = [math.ceil((screen.scale * size / 2 + 4 * screen.blur) * FINE) * 2 + 1 for size in picture.shape]
+    rows, columns = (_spread(length, size, screen) for length, size in zip(picture.shape, sizes, strict=True))
+    return rows @ picture @ columns.T
 
 
 def _spread(length: int, samples: int, screen: Screen) -> Tensor:
