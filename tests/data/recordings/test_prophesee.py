@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 from spikeformers.data.events.array import Sensor
+from spikeformers.data.events.losses import Losses
+from spikeformers.data.recordings import evt2 as evt2_module
+from spikeformers.data.recordings import recording as recording_module
 from spikeformers.data.recordings.opening import open_recording, read_events
 from spikeformers.errors import DataError
 from tests.data.recordings.writers.evt2 import evt2_header
@@ -50,6 +53,28 @@ def test_evt2_events_outside_the_sensor_are_counted(tmp_path: Path) -> None:
     events, losses = read_events(evt2(tmp_path, 0x80000000, 1280 << 11, 720, 719))
     assert events.tolist() == [(0, 0, 719, 0)]
     assert losses.reasons == {"events outside the sensor": 2}
+
+
+def test_evt2_windows_are_found_where_words_of_time_are_rare_and_the_first_words_are_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording_module, "CHUNK", 60)
+    monkeypatch.setattr(evt2_module, "SEARCHED", 7)
+    random = np.random.default_rng(2)
+    words = [*random.integers(0, 1 << 28, 5)]
+    for high in np.sort(random.integers(0, 1 << 28, 150)):
+        words += [
+            0x80000000 | high,
+            *(lower << 22 for lower in np.sort(random.integers(0, 64, random.integers(0, 50)))),
+        ]
+    recording = open_recording(evt2(tmp_path, *words))
+    whole = np.concatenate(list(recording.chunks(Losses())))
+    assert len(whole) == sum(word >> 28 == 0 for word in words) - 5
+    start, stop = whole["t"][2000], whole["t"][2300]
+    losses = Losses()
+    part = np.concatenate(list(recording.chunks(losses, start=int(start), stop=int(stop))))
+    np.testing.assert_array_equal(part, whole[(whole["t"] >= start) & (whole["t"] < stop)])
+    assert not losses  # the events before the first word of time were not read
 
 
 def test_evt3_single_events_hold_time_and_row(tmp_path: Path) -> None:
