@@ -174,7 +174,7 @@ def test_dvs128_gesture(tmp_path: Path, wrapped: bool) -> None:
     parts = opened("dvs128_gesture", tmp_path)
     for part, names in ((parts.train, train), (parts.test, test)):
         shelf = there(part)
-        trials = [(f"{name}.aedat/{n}", *trial) for name in names for n, trial in enumerate(written[name], start=1)]
+        trials = [(f"{n}/{name}.aedat", *trial) for name in names for n, trial in enumerate(written[name], start=1)]
         assert list(shelf.names) == [name for name, _, _ in trials]
         assert shelf.labels.tolist() == [gesture - 1 for _, gesture, _ in trials], "labels begin at 0"
         for index, (_, _, events) in enumerate(trials):
@@ -183,6 +183,14 @@ def test_dvs128_gesture(tmp_path: Path, wrapped: bool) -> None:
     frames = data.test.read(torch.arange(3)).images
     assert frames.sum(dim=(1, 2, 3, 4)).tolist() == [len(events) for _, events in written["user24_led"]]
     assert which_lies_in(tmp_path).name == "dvs128_gesture"
+
+
+def test_folds_of_gestures_keep_persons_apart(tmp_path: Path) -> None:
+    names = ["user01_lab", "user01_led", "user02_lab", "user11_natural", "user13_led"]
+    write_gesture_folder(tmp_path, {name: gestures(n) for n, name in enumerate(names)}, train=names, test=[])
+    folded = load_dataset("dvs128_gesture", tmp_path).with_fold(1, 10)
+    assert {name.split("/")[1][:6] for name in folded.test.names} == {"user01", "user11"}  # type: ignore[attr-defined]
+    assert {name.split("/")[1][:6] for name in folded.train.names} == {"user02", "user13"}  # type: ignore[attr-defined]
 
 
 def test_a_trial_ends_before_its_end_time(tmp_path: Path) -> None:
@@ -203,8 +211,8 @@ def test_gestures_without_lists_use_the_shipped_ones(tmp_path: Path) -> None:
     for part in ("train", "test"):
         (tmp_path / f"trials_to_{part}.txt").unlink()
     parts = opened("dvs128_gesture", tmp_path)
-    assert {name.split("/")[0] for name in there(parts.train).names} == {"user01_lab.aedat"}
-    assert {name.split("/")[0] for name in there(parts.test).names} == {"user29_natural.aedat"}
+    assert {name.split("/")[1] for name in there(parts.train).names} == {"user01_lab.aedat"}
+    assert {name.split("/")[1] for name in there(parts.test).names} == {"user29_natural.aedat"}
 
 
 def test_other_lists_of_gestures_are_refused(tmp_path: Path) -> None:
@@ -403,3 +411,22 @@ def test_real_recordings() -> None:
         assert not losses
         assert frames.images.sum() == len(events)
         assert frames.labels.tolist() == [int(name[0])]
+
+
+def test_real_gestures_in_the_official_layout(tmp_path: Path) -> None:
+    """The ten real clips, written as two recordings of AEDAT 3.1, come out as frames with every event."""
+    clips = Path(os.environ.get("SPIKEFORMERS_DATA", "")) / "dvs_gesture_clips"
+    if not clips.is_dir():
+        pytest.skip("SPIKEFORMERS_DATA names no directory with dvs_gesture_clips")
+    real = [(n, read_events(clips / f"class_{n}.bin", sensor=Sensor(128, 128))[0]) for n in range(1, 11)]
+    recordings = {"user01_led": real[:5], "user29_led": real[5:]}
+    write_gesture_folder(tmp_path, recordings, train=["user01_led"], test=["user29_led"])
+    data = load_dataset("dvs128_gesture", tmp_path, framing=EventFraming(time_steps=16, image_size=(128, 128)))
+    for part, trials in ((data.train, real[:5]), (data.test, real[5:])):
+        frames = part.read(torch.arange(5))
+        assert frames.labels.tolist() == [gesture - 1 for gesture, _ in trials]
+        assert frames.images.shape == (5, 16, 2, 128, 128)
+        for image, (_, events) in zip(frames.images, trials, strict=True):
+            counts = np.zeros((2, 128, 128), dtype=np.int64)
+            np.add.at(counts, (events["p"], events["y"], events["x"]), 1)
+            np.testing.assert_array_equal(image.sum(dim=0).numpy(), counts)

@@ -156,7 +156,7 @@ def _part(about: EventSet, opened: Opened, part: str) -> PartCheck:
 
 def _in_release(name: str, release: Set[str]) -> str:
     """Return what the release calls a recording; a clip goes by the file it is cut out of."""
-    file = name.rpartition("/")[0]
+    file = name.partition("/")[2]
     return file if file in release else name
 
 

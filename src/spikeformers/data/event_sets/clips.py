@@ -49,7 +49,8 @@ class ClipShelf:
 
     @cached_property
     def names(self) -> Sequence[str]:
-        return [f"{clip.file}/{clip.number}" for clip in self.clips]
+        # The file comes last, so that folds by the last number in a name keep all clips of a person together.
+        return [f"{clip.number}/{clip.file}" for clip in self.clips]
 
     @cached_property
     def labels(self) -> Tensor:
