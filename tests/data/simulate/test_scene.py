@@ -108,6 +108,9 @@ def test_numbers_are_changed_by_name() -> None:
         ({"screen": {"blur": "much"}}, "screen.blur cannot be set to 'much'"),
         ({"path": {"strokes": 3}}, "only numbers"),
         ({"pixels": {"leak_rate": -1}}, "leak_rate of the simulated pixels"),
+        ({"frame_time": 0}, "frame_time"),
+        ({"vary": 1.5}, "vary"),
+        ({"path": {"duration": 0}}, "duration"),
     ],
 )
 def test_wrong_words_are_told(words: dict[str, object], message: str) -> None:
@@ -118,3 +121,8 @@ def test_wrong_words_are_told(words: dict[str, object], message: str) -> None:
 def test_an_unknown_motion_names_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean 'saccades'"):
         scene_with("sacades")
+
+
+def test_seeds_are_whole_numbers_from_0() -> None:
+    with pytest.raises(ConfigError, match="seed"):
+        simulate_pictures(torch.zeros(1, 4, 4), NMNIST, [0], seed=-1)

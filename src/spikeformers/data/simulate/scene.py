@@ -40,6 +40,13 @@ class Scene:
     frame_time: float = 2000.0
     vary: float = 0.0
 
+    def __post_init__(self) -> None:
+        if not (0 < self.frame_time < math.inf and 0 <= self.vary <= 1 and 0 < self.path.duration < math.inf):
+            raise ConfigError(
+                f"frame_time ({self.frame_time}) and the path's duration ({self.path.duration}) must be above 0 and "
+                f"finite, vary ({self.vary}) 0 to 1."
+            )
+
 
 def simulate_pictures(pictures: Tensor, scene: Scene, indices: Sequence[int], seed: int = 0) -> list[Events]:
     """Return a simulated recording of each picture; it depends on picture, scene, seed and its index only.
@@ -49,7 +56,7 @@ def simulate_pictures(pictures: Tensor, scene: Scene, indices: Sequence[int], se
         indices: a number for each picture, N of them.
     """
     pictures = pictures if pictures.is_floating_point() else pictures / 255
-    generators = [np.random.default_rng([seed, index]) for index in indices]
+    generators = [_generator(seed, index) for index in indices]
     scenes = [_varied_scene(scene, generator) for generator in generators]
     times = np.arange(0.0, scene.path.duration + scene.frame_time / 2, scene.frame_time)
     poses = [each.path.poses(times, generator) for each, generator in zip(scenes, generators, strict=True)]
@@ -60,6 +67,12 @@ def simulate_pictures(pictures: Tensor, scene: Scene, indices: Sequence[int], se
     cameras = Cameras([each.pixels for each in scenes], generators, height, width)
     parts = [cameras.see(light[:, step], time) for step, time in enumerate(times)]
     return [np.concatenate(events) for events in zip(*parts, strict=True)]
+
+
+def _generator(seed: int, index: int) -> np.random.Generator:
+    if seed < 0:
+        raise ConfigError(f"The seed of simulated events must be 0 or more, got {seed}.")
+    return np.random.default_rng([seed, index])
 
 
 def _varied_scene(scene: Scene, generator: np.random.Generator) -> Scene:
@@ -76,9 +89,8 @@ def _varied(value: Any, vary: float, generator: np.random.Generator) -> Any:
     if isinstance(value, tuple):
         return tuple(_varied(item, vary, generator) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(
-            value, **{each.name: _varied(getattr(value, each.name), vary, generator) for each in fields(value)}
-        )
+        words = {each.name: _varied(getattr(value, each.name), vary, generator) for each in fields(value)}
+        return replace(value, **words)
     return value
 
 
@@ -100,5 +112,5 @@ def simulate_video(
         raise ConfigError(f"Frames per second must be above 0 and finite, got {frames_per_second}.")
     cameras: Cameras | None = None
     for number, frame in enumerate(frames):
-        cameras = cameras or Cameras([pixels], [np.random.default_rng([seed, 0])], *frame.shape)
+        cameras = cameras or Cameras([pixels], [_generator(seed, 0)], *frame.shape)
         yield cameras.see(frame[None], 1e6 * number / frames_per_second)[0]

@@ -56,11 +56,6 @@ _SCENES = {
 }
 
 
-def motions() -> list[str]:
-    """Return the names `scene_with` knows."""
-    return list(_SCENES)
-
-
 def scene_with(motion: str) -> Scene:
     """Return the scene of a motion; all but the unfitted one have the screen and the pixels fitted to N-MNIST.
 
