@@ -8,7 +8,7 @@ import pytest
 
 from spikeformers.data.events.array import Events, Sensor, make_events
 from spikeformers.data.events.losses import Losses
-from spikeformers.data.recordings import packets as packets_module
+from spikeformers.data.recordings import aedat3_packets as packets_module
 from spikeformers.data.recordings.opening import open_recording, read_events
 from spikeformers.errors import DataError
 from tests.data.recordings.writers.aedat3 import HEADER, other_packet, write_aedat3

@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @every_format
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_what_is_written_is_read_and_nothing_is_lost(folder: Path, format: Format, data: st.DataObject) -> None:
     events = data.draw(recordings(format))
@@ -35,7 +35,7 @@ def test_what_is_written_is_read_and_nothing_is_lost(folder: Path, format: Forma
 
 
 @every_format
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data(), chunk=st.integers(1, 20))
 def test_small_chunks_join_to_the_whole(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:
     events = data.draw(recordings(format))
@@ -50,7 +50,7 @@ def test_small_chunks_join_to_the_whole(folder: Path, format: Format, data: st.D
 
 
 @every_format
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(data=st.data(), chunk=st.integers(1, 60))
 def test_a_window_of_time_is_the_whole_filtered(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:
     events = data.draw(recordings(format, least=1))
