@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from spikeformers.data.events.array import Events, Sensor, make_events
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings import recording
+from spikeformers.data.recordings.aedat3_packets import POLARITY, Packet, packets
 from spikeformers.data.recordings.keeping import keep
 from spikeformers.data.recordings.leading_lines import leading_lines, opened
-from spikeformers.data.recordings.aedat3_packets import POLARITY, Packet, packets
 from spikeformers.errors import DataError
 
 VERSION = "#!AER-DAT3.1"
