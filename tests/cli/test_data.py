@@ -155,3 +155,15 @@ def test_its_help_needs_no_torch(in_process):
         code = f"import sys; from spikeformers.cli import main; main({words}); assert 'torch' not in sys.modules"
         done = in_process(code)
         assert done.returncode == 0, done.stderr
+
+
+def test_gestures_with_a_short_label_table_are_told(spikeformers, tmp_path):
+    from spikeformers.data.event_sets.splits import split
+    from tests.data.event_sets.test_layouts import gestures
+    from tests.data.recordings.writers.gesture_layout import write_gesture_folder
+
+    names = [name.removesuffix(".aedat") for name in split("dvs128_gesture_test")]
+    write_gesture_folder(tmp_path, {name: gestures(0) for name in names}, train=[], test=names)
+    answer = spikeformers("data", "check", tmp_path)
+    assert answer.code == 1
+    assert "test part: 72 recordings instead of 288: unpack it again" in " ".join(answer.out.split())

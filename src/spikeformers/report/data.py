@@ -104,17 +104,25 @@ def _contents(check: Check) -> list[RenderableType]:
 def _to_do(check: Check) -> list[str]:
     lines = [f"{part.part} part: {part.why}" for part in check.parts if part.why]
     for part in check.parts:
-        if part.missing and not part.why:
-            lines.append(f"{part.part} part: add {count(len(part.missing))} that are missing: {_named(part.missing)}")
-        if part.extra:
-            lines.append(f"{part.part} part: the release has no {_named(part.extra)}; remove what is not of it")
-        if part.wrong_classes and not part.missing:
-            lines.append(f"{part.part} part: unpack these classes again: {_named(tuple(part.wrong_classes))}")
+        lines += [f"{part.part} part: {line}" for line in _to_do_of(part)]
     if check.unreadable:
         lines.append(f"fetch these again: {_named(check.unreadable)}")
     if not all(check.splits.values()):
         lines.append("install spikeformers again: a list it ships is damaged")
     return lines
+
+
+def _to_do_of(part: PartCheck) -> list[str]:
+    if part.complete or part.why:
+        return []
+    lines = []
+    if part.missing:
+        lines.append(f"add {count(len(part.missing))} that are missing: {_named(part.missing)}")
+    if part.extra:
+        lines.append(f"the release has no {_named(part.extra)}; remove what is not of it")
+    if part.wrong_classes and not part.missing:
+        lines.append(f"unpack these classes again: {_named(tuple(part.wrong_classes))}")
+    return lines or [f"{count(part.found)} recordings instead of {count(part.expected or 0)}: unpack it again"]
 
 
 def _verdict(check: Check) -> Text:

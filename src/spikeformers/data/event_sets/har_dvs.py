@@ -29,27 +29,27 @@ def _open(data_dir: Path) -> FrameSet:
     root = data_dir / FRAMES if (data_dir / FRAMES).is_dir() else data_dir
     rows = {part: _rows(path) for part, name in LISTS.items() if (path := _list(data_dir, name)) is not None}
     first = _first_label([label for part in rows.values() for _, label in part], data_dir)
-    parts = {part: _part(data_dir, root, part, rows.get(part, []), first) for part in LISTS}
-    validation = parts["validation"]
+    there = {f"{outer}/{inner}" for outer in folders_in(root) for inner in folders_in(root / outer)} if rows else set()
+    parts: dict[str, FrameShelf | str] = {part: _missing(data_dir, part) for part in LISTS}
+    for part, listed in rows.items():
+        known = [(name, label - first) for name, label in listed if name in there]
+        if known:
+            parts[part] = FrameShelf(root, [name for name, _ in known], torch.tensor([label for _, label in known]))
     return FrameSet(
         name="har_dvs",
         title=HAR_DVS.title,
         sensor=Sensor(346, 260),
         train=parts["train"],
         test=parts["test"],
-        validation=None if isinstance(validation, str) else validation,
+        validation=validation if isinstance(validation := parts["validation"], FrameShelf) else None,
         classes=CLASSES,
         licence=HAR_DVS.licence,
         citation="X. Wang et al. HARDVS: Revisiting Human Activity Recognition with Dynamic Vision Sensors. AAAI 2024.",
     )
 
 
-def _part(data_dir: Path, root: Path, part: str, rows: list[tuple[str, int]], first: int) -> FrameShelf | str:
-    there = {f"{outer}/{inner}" for outer in folders_in(root) for inner in folders_in(root / outer)} if rows else set()
-    known = [(name, label - first) for name, label in rows if name in there]
-    if not known:
-        return f"{data_dir}: nothing that {LISTS[part]} lists is there. {HAR_DVS.way_out}"
-    return FrameShelf(root, [name for name, _ in known], torch.tensor([label for _, label in known]))
+def _missing(data_dir: Path, part: str) -> str:
+    return f"{data_dir}: {LISTS[part]}, or whatever it lists, is not there. {HAR_DVS.way_out}"
 
 
 def _list(data_dir: Path, name: str) -> Path | None:

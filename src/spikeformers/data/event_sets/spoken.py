@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spikeformers.data.event_sets.event_set import EventSet
 from spikeformers.data.event_sets.recording_set import RecordingSet
-from spikeformers.data.event_sets.spike_tables import SpikeTable, open_table
+from spikeformers.data.event_sets.spike_tables import open_table
 from spikeformers.data.events.array import Sensor
 
 SENSOR = Sensor(700, 1, polarities=1)
@@ -44,7 +44,7 @@ def _open(about: EventSet, classes: tuple[str, ...], data_dir: Path) -> Recordin
     )
 
 
-def _missing(about: EventSet, data_dir: Path, part: str) -> SpikeTable | str:
+def _missing(about: EventSet, data_dir: Path, part: str) -> str:
     return f"{data_dir / f'{about.name}_{FILES[part]}.h5'}: there is no such file. {about.way_out}"
 
 
