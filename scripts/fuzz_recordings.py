@@ -36,6 +36,7 @@ from tests.data.recordings.fuzz_trial import Broken, read_case  # noqa: E402
 MEMORY = 512 << 20  # bytes of address space a worker may take beyond what it has when it starts
 FAILURES = ("crash", "hang", "memory", "exception", "promise")
 REPORTED = 20
+BATCH = 100  # outcomes a worker reports at once; what it had not reported when it died is read again
 
 
 class Hang(BaseException):
@@ -66,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         "seed": options.seed,
         "workers": options.workers,
         "seconds": round(seconds, 1),
-        "limits": {"seconds": options.seconds, "MiB above start": MEMORY >> 20},
+        "limits": {"seconds of computing": options.seconds, "MiB above start": MEMORY >> 20},
         "largest growth of resident memory, MiB": peak >> 10,
         "formats": {word: _plain(tally) for word, tally in tallies.items()},
         "failures": failures[:REPORTED],
@@ -83,7 +84,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--seconds", type=float, default=10.0, help="a reading that takes longer is a hang")
+    parser.add_argument("--seconds", type=float, default=5.0, help="a reading that computes longer is a hang")
     parser.add_argument("--json", type=Path, help="write the result here")
     parser.add_argument("--keep", type=Path, help="keep the files that failed here")
     return parser.parse_args(arguments)
@@ -92,84 +93,75 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 def run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Tally], list[dict[str, Any]], int]:
     """Read all files; return what came of them by format, the failures, and the largest growth of memory in KiB."""
     context = multiprocessing.get_context("fork")
-    reports = context.Queue()
-    crews = [_Worker(context, options, folder, number, reports) for number in range(options.workers)]
+    reports = context.SimpleQueue()
+    crew = [_Worker(context, options, folder, number, reports) for number in range(options.workers)]
     tallies = {word: Tally() for word in WORDS}
     failures: list[dict[str, Any]] = []
     peak = 0
-    while any(not crew.finished for crew in crews):
-        for crew in crews:
-            lost = crew.look_after()
-            if lost is not None:
-                reports.put(lost)
-        while not reports.empty() or not any(crew.alive() for crew in crews if not crew.finished):
-            try:
-                report = reports.get(timeout=0.2)
-            except Exception:  # queue.Empty: nothing more has come
-                break
-            peak = max(peak, _count(report, tallies, failures, crews))
-        time.sleep(0.05)
+    while crew:
+        time.sleep(0.02)
+        ended = [worker for worker in crew if worker.process.exitcode == 0]  # before the last reports are taken
+        while not reports.empty():
+            report = reports.get()
+            peak = max(peak, report["growth"])
+            _count(report["batch"], tallies, failures)
+        crew = [worker for worker in crew if worker not in ended]
+        _count([lost for worker in crew if (lost := worker.look_after())], tallies, failures)
     return tallies, failures, peak
 
 
 class _Worker:
-    """A process that reads every n-th file; started again after the file it died of."""
+    """A process that reads every n-th file; started again without the file it died of."""
 
     def __init__(self, context: Any, options: argparse.Namespace, folder: Path, number: int, reports: Any) -> None:
-        self.context, self.options, self.number, self.reports = context, options, number, reports
+        self.context, self.options, self.reports = context, options, reports
         self.folder = folder / str(number)
         self.folder.mkdir()
         self.current = context.Value("q", number, lock=False)
-        self.since = context.Value("d", time.monotonic(), lock=False)
-        self.finished = False
-        self.process: Any = None
-        self._start(number)
+        self.unreported = context.Value("q", number, lock=False)
+        self.since = context.Value("d", 0.0, lock=False)
+        self.fatal: set[int] = set()
+        self._start()
 
-    def _start(self, first: int) -> None:
-        self.current.value, self.since.value = first, time.monotonic()
-        arguments = (self.options, self.folder, first, self.current, self.since, self.reports)
-        self.process = self.context.Process(target=_work, args=arguments, daemon=True)
+    def _start(self) -> None:
+        self.since.value = time.monotonic()
+        self.process = self.context.Process(target=_work, args=(self,), daemon=True)
         self.process.start()
-
-    def alive(self) -> bool:
-        return bool(self.process.is_alive())
 
     def look_after(self) -> dict[str, Any] | None:
         """Start a dead process again, and end a hanging one; return the failure."""
-        if self.finished:
-            return None
-        if self.process.exitcode == 0:
-            self.finished = True
-            return None
-        # Twice the time: the reading's own alarm should have ended it by then, unless it hangs in foreign code.
-        hanging = time.monotonic() - self.since.value > 2 * self.options.seconds + 5
-        if self.process.exitcode is None and not hanging:
+        # The reading's own alarm counts computing only; waiting for ever shows here, on a busy machine as well.
+        hanging = time.monotonic() - self.since.value > 20 * self.options.seconds
+        if self.process.exitcode in (None, 0) and not hanging:
             return None
         if hanging:
             self.process.kill()
             self.process.join()
-        index = int(self.current.value)
-        reason = f"ended with {self.process.exitcode}"
-        self._start(index + self.options.workers)
+        index, reason = int(self.current.value), f"ended with {self.process.exitcode}"
+        self.fatal.add(index)
+        self._start()
         return _failure(index, self.options, self.folder, "hang" if hanging else "crash", reason)
 
 
-def _work(options: argparse.Namespace, folder: Path, first: int, current: Any, since: Any, reports: Any) -> None:
+def _work(worker: _Worker) -> None:
+    options = worker.options
     warnings.simplefilter("error")
-    hdf5_service.SECONDS = min(3.0, options.seconds / 3)  # twice this, and a start, must fit into the reading's time
-    signal.signal(signal.SIGALRM, _alarm)
+    hdf5_service.COMPUTING = options.seconds
+    signal.signal(signal.SIGPROF, _alarm)
     _limit_memory()
-    for warm in range(len(WORDS)):  # what a first reading imports and starts is not the file's doing
-        _outcome(warm, options, folder)
+    for index in range(len(WORDS)):  # what a first reading imports and starts is not the file's doing
+        make_and_read(index, options, worker.folder)
     resting = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     batch: list[dict[str, Any]] = []
-    for index in range(first, options.files, options.workers):
-        current.value, since.value = index, time.monotonic()
-        batch.append(_outcome(index, options, folder))
-        if len(batch) == 200:
-            reports.put({"batch": batch, "growth": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resting})
+    for index in range(worker.unreported.value, options.files, options.workers):
+        if index not in worker.fatal:
+            worker.current.value, worker.since.value = index, time.monotonic()
+            batch.append(make_and_read(index, options, worker.folder))
+        if len(batch) == BATCH or index + options.workers >= options.files:
+            growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resting
+            worker.reports.put({"batch": batch, "growth": growth})
+            worker.unreported.value = index + options.workers
             batch = []
-    reports.put({"batch": batch, "growth": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - resting})
 
 
 def _limit_memory() -> None:
@@ -183,13 +175,13 @@ def _alarm(number: int, frame: object) -> None:
     raise Hang
 
 
-def _outcome(index: int, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def make_and_read(index: int, options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     case = make_case(index, options.seed, folder)
-    signal.setitimer(signal.ITIMER_REAL, options.seconds)
+    signal.setitimer(signal.ITIMER_PROF, options.seconds)
     try:
         outcome = read_case(case, folder)
     except Hang:
-        return _failure(index, options, folder, "hang", f"more than {options.seconds} s")
+        return _failure(index, options, folder, "hang", f"more than {options.seconds} s of computing")
     except MemoryError:
         return _failure(index, options, folder, "memory", traceback.format_exc(limit=-2))
     except Broken as broken:
@@ -199,7 +191,7 @@ def _outcome(index: int, options: argparse.Namespace, folder: Path) -> dict[str,
     except Exception:
         return _failure(index, options, folder, "exception", traceback.format_exc(limit=-2))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return {"word": case.word, "events": outcome.events, "losses": outcome.losses, "refused": outcome.refused}
 
 
@@ -214,8 +206,8 @@ def _failure(index: int, options: argparse.Namespace, folder: Path, kind: str, r
     }
 
 
-def _count(report: dict[str, Any], tallies: dict[str, Tally], failures: list[dict[str, Any]], crews: Any) -> int:
-    for outcome in report.get("batch", [report]):
+def _count(outcomes: list[dict[str, Any]], tallies: dict[str, Tally], failures: list[dict[str, Any]]) -> None:
+    for outcome in outcomes:
         tally = tallies[outcome["word"]]
         tally.files += 1
         if "failure" in outcome:
@@ -227,7 +219,6 @@ def _count(report: dict[str, Any], tallies: dict[str, Tally], failures: list[dic
         tally.refused += outcome["refused"]
         tally.losing += bool(outcome["losses"]) and not outcome["refused"]
         tally.clean += not outcome["losses"] and not outcome["refused"]
-    return int(report.get("growth", 0))
 
 
 def _plain(tally: Tally) -> dict[str, Any]:

@@ -7,6 +7,7 @@ as its "bytes" says. A damaged file may hang or kill this process; whoever asks 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -15,12 +16,14 @@ DEEPEST = 4  # groups inside each other
 MOST = 256  # data sets listed
 
 
-def main(memory: int) -> None:
-    """Answer until the input ends, in at most so many bytes of memory."""
+def main(memory: int, seconds: float) -> None:
+    """Answer until the input ends, in at most so many bytes of memory and seconds of computing per answer."""
     _limit(memory)
     answers = sys.stdout.buffer
     for line in sys.stdin.buffer:
         content = b""
+        if hasattr(signal, "setitimer"):  # its signal ends this process; there is none on Windows
+            signal.setitimer(signal.ITIMER_PROF, seconds)
         try:
             answer, content = _answer(json.loads(line))
         except Exception as error:  # whatever the damage: the other side is told, and lives on
@@ -84,4 +87,4 @@ def _list(group: Any, prefix: str, depth: int, found: list[dict[str, Any]]) -> N
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), float(sys.argv[2]))

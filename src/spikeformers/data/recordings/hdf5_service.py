@@ -24,7 +24,8 @@ from spikeformers.data.recordings import hdf5_child
 from spikeformers.data.recordings.extras import extra
 from spikeformers.errors import DataError
 
-SECONDS = 60.0  # that one answer may take
+COMPUTING = 10.0  # seconds of computing that one answer may take, where the system can limit it
+WAITING = 120.0  # seconds that one answer may take in all, on a slow disk or a busy machine
 MEMORY = 2 << 30  # bytes the other process may take, where the system can limit it
 LONGEST_ANSWER = 1 << 28  # bytes
 ERRORS = 50  # after so many the process is replaced, lest what damaged files leave behind in it add up
@@ -65,7 +66,7 @@ class _Service:
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         process = self.process = self.process or _start()
-        timer = threading.Timer(SECONDS, process.kill)
+        timer = threading.Timer(WAITING, process.kill)
         timer.start()
         try:
             answer, content = _exchange(cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout), request)
@@ -88,7 +89,7 @@ class _Service:
 
 def _start() -> subprocess.Popen[bytes]:
     # -P: the folder of the script must not go into the path, for this room has a csv.py.
-    command = [sys.executable, "-P", hdf5_child.__file__, str(MEMORY)]
+    command = [sys.executable, "-P", hdf5_child.__file__, str(MEMORY), str(COMPUTING)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads take address space
     return subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
@@ -158,7 +159,7 @@ def _ask(path: Path, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     try:
         answer, content = _service.ask({"path": os.path.abspath(path)} | request)
     except _Failed as error:
-        raise _damaged(path, f"the HDF5 library died of it, or took more than {SECONDS:.0f} seconds") from error
+        raise _damaged(path, "the HDF5 library died of it, or took too long") from error
     if "error" in answer:
         extra("h5py", "Recordings in HDF5")
         raise _damaged(path, answer["error"])
