@@ -48,6 +48,8 @@ EVERYWHERE = {
     "augment.crop_padding": 0,
     "augment.color_jitter": 0.0,
     "augment.hflip": 0.5,
+    "augment.roll": 0,
+    "augment.cutout": 0,
     "augment.erasing_mode": "const",
     "optimizer.name": "adamw",
     "optimizer.lr_batch_size": 0,
@@ -306,6 +308,8 @@ SPIKEFORMER_EVENTS = SPIKEFORMER_EVERYWHERE | {
     "schedule.cosine_epochs": 0,
 }
 SPIKEFORMER_CIFAR10DVS = SPIKEFORMER_EVENTS | {
+    "augment.roll": 5,
+    "augment.cutout": 16,
     "time_steps": 4,
     "batch_size": 32,
     "loss.label_smoothing": 0.14,

@@ -13,11 +13,15 @@ from spikeformers.data.augment import (
     AutoAugment,
     ColorJitter,
     Compose,
+    CutOut,
+    FramePolicy,
     RandAugment,
     RandomCrop,
     RandomErasing,
     RandomHorizontalFlip,
+    Roll,
 )
+from spikeformers.data.augment.frame_policy import POLICIES
 from spikeformers.data.augment.operations import WARPS
 from spikeformers.errors import InputError
 from tests.data.augment.pictures import noise, seeded
@@ -33,14 +37,17 @@ AUGMENTS: dict[str, Augment] = {
     "autoaugment": AutoAugment("imagenet"),
     "erasing": RandomErasing(0.5),
     "erasing by noise": RandomErasing(0.5, mode="pixel"),
+    "roll": Roll(4),
+    "cutout": CutOut(5),
+    **{f"float {policy}": FramePolicy(policy) for policy in POLICIES},
     "chain": Compose((RandomCrop(1), RandomHorizontalFlip(), RandAugment.parse("rand-m9-inc1"))),
 }
-ANY_CHANNELS = ("crop", "flip", "moves", "erasing")
+ANY_CHANNELS = ("crop", "flip", "moves", "erasing", "roll", "cutout", "float dvs", "float nda")
 
 
 def inputs(name: str, seed: int, *shape: int) -> Tensor:
     images = noise(seed, *shape)
-    return images.float() / 32 - 4 if name.startswith("erasing") else images
+    return images.float() / 32 - 4 if name.startswith(("erasing", "float")) else images
 
 
 @pytest.fixture(params=sorted(AUGMENTS))
@@ -74,7 +81,7 @@ def test_equal_frames_stay_equal_and_are_changed_like_one_image(name: str) -> No
     assert not torch.equal(alone, images)
 
 
-@pytest.mark.parametrize("name", ["crop", "flip", "moves"])
+@pytest.mark.parametrize("name", ["crop", "flip", "moves", "roll", "cutout", *(f"float {word}" for word in POLICIES)])
 def test_every_frame_is_moved_in_the_same_way(name: str) -> None:
     """Frames are moved as if each were alone in its place of the batch."""
     frames = inputs(name, 4, 50, 5, 3, 9, 9)
