@@ -9,12 +9,12 @@ scene with parameters that vary from recording to recording ("fitted, varied"). 
 picture a recording is of. So there are two figures on real data: on all recordings, and on those that were not
 used in the fit. Two classifiers, an MLP and a small CNN on counts of 6 time steps, are trained without and with random
 shifts. Networks, epochs and shifts are the same for all scenes, one seed each; nothing was chosen by the
-accuracy on real recordings but where `CHOSEN` says so. The same networks trained on real recordings stand beside them.
+accuracy on real recordings but where `CHOSEN` says so.
 
 `--fit SECONDS` fits the scene again, from the unfitted one or from the packaged one (`--from fitted`), and prints it.
 Results go to `sim_to_real.json` beside this file. The spiking transformer of the recipe `nmnist` is compared by:
 
-    spikeformers simulate mnist --data-dir MNIST --out SIMULATED --without-ids NMNIST
+    spikeformers simulate mnist --data-dir MNIST --out SIMULATED --without-ids NMNIST/Train
     spikeformers simulate mnist --data-dir MNIST --out SIMULATED --part test
     spikeformers train nmnist --data-dir SIMULATED --out runs/simulated
     spikeformers eval runs/simulated --data-dir REAL --json        # REAL: the recordings as REAL/Test/<digit>/<id>.bin
@@ -60,7 +60,6 @@ def main() -> None:
     words.add_argument("--mnist", type=Path, default=os.environ.get("SPIKEFORMERS_MNIST"))
     words.add_argument("--samples", type=int, default=3000)
     words.add_argument("--scenes", choices=SCENES, nargs="+", default=list(SCENES))
-    words.add_argument("--no-real", dest="real", action="store_false", help="do not train on real recordings")
     words.add_argument("--fit", type=float, metavar="SECONDS")
     words.add_argument("--from", dest="start", choices=SCENES, default="unfitted")
     given = words.parse_args()
@@ -80,8 +79,6 @@ def main() -> None:
         accuracy = _accuracies(name, real, pictures, labels, ids)
         told = {"recordings_for_training": given.samples, "accuracy": accuracy}
         _keep("scenes", {name: {**told, "statistics": _compare(name, real, pictures)}})
-    if given.real:
-        _keep("trained_on_real", _trained_on_real(real))
 
 
 def _keep(word: str, found: dict[str, Any]) -> None:
@@ -118,20 +115,6 @@ def _accuracies(name: str, real: Real, pictures: Tensor, labels: Tensor, ids: Te
             print(f"{name:16s}", "  ".join(f"{word} {value}" for word, value in row.items()), flush=True)
             rows.append(row)
     return rows
-
-
-def _trained_on_real(real: Real) -> dict[str, float]:
-    """Return the accuracy of each network in 10-fold cross-validation on the real recordings (fold = id mod 10)."""
-    frames, found = frames_of(real.events), {}
-    for network, make in NETWORKS.items():
-        rights = []
-        for fold in range(10):
-            mine = real.ids % 10 == fold
-            model = train(make, frames[~mine], real.labels[~mine], epochs=4 * EPOCHS, shift=SHIFTS[-1])
-            rights.append(hits(model, frames[mine], real.labels[mine]))
-        found[network] = _percent(torch.cat(rights))
-        print(f"trained on real, 10 folds: {network} {found[network]}", flush=True)
-    return found
 
 
 def _compare(name: str, real: Real, pictures: Tensor) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def test_simulates_mnist_in_the_layout_of_nmnist(spikeformers: Command, mnist: P
         f"Train/{digit}/{number:05d}.bin" for digit, number in zip("1134", (2, 4, 1, 3), strict=True)
     ]
     note = json.loads((out / "simulated.json").read_text())
-    assert (note["simulated"], note["seed"], note["origin"]) == (True, 7, "MNIST, train part")
+    assert (note["simulated"], note["seed"], note["origin"]) == (True, 7, "MNIST")
     first = (out / "Train" / "3" / "00001.bin").read_bytes()
     assert len(first) > 5 * 100
     again = tmp_path / "again"
@@ -69,6 +69,8 @@ def test_ids_are_left_out_and_the_test_part_goes_to_test(spikeformers: Command, 
     assert answer.code == 0
     assert written(tmp_path / "tested") == ["Test/1/00004.bin", "Test/3/00001.bin", "Test/4/00003.bin"]
     assert "other parameters" in spikeformers(*words, "--seed", 1).err
+    assert spikeformers(*words, "--part", "test", "--most", 1).code == 0  # beside the training part
+    assert written(tmp_path / "out")[0] == "Test/3/00001.bin"
     (tmp_path / "ids").write_text("\n".join(map(str, range(1, 11))))
     assert "no picture to simulate" in spikeformers(*words, "--without-ids", tmp_path / "ids").err
 

@@ -76,7 +76,7 @@ def simulate_mnist(
             ids,
             of_label,
             seed=seed,
-            origin=f"MNIST, {part} part",
+            origin="MNIST",
             part=PARTS[part],
             progress=progress,
         )
