@@ -13,6 +13,7 @@ from spikeformers.layers.attention import (
 from spikeformers.layers.block import Block, drop_path_rates
 from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
+from spikeformers.layers.event_convolution import EventBatch, EventConvolution, leaky_frames, stamp_kernels
 from spikeformers.layers.frames import OverFrames
 from spikeformers.layers.head import Head, MeanHead, SpikingHead
 from spikeformers.layers.layer_norm import LayerNorm
@@ -76,6 +77,8 @@ __all__ = [
     "Dilate",
     "ElementSpec",
     "Encoder",
+    "EventBatch",
+    "EventConvolution",
     "Head",
     "Init",
     "IntegerLIF",
@@ -129,11 +132,13 @@ __all__ = [
     "drop_path_rates",
     "integers",
     "joined_values",
+    "leaky_frames",
     "linear_projection",
     "register_encoder",
     "register_neuron",
     "register_norm",
     "rep_conv_projection",
+    "stamp_kernels",
     "unit_inputs",
     "values_behind",
 ]
