@@ -66,26 +66,34 @@ def test_a_closed_loop_is_closed_and_smooth() -> None:
 
 @pytest.mark.parametrize("word", DRIFTS)
 def test_drifts_differ_in_what_their_word_says_only(word: str) -> None:
+    """Beside its opposite with the same random numbers a drift is twice its way ahead at the end, and even half-way."""
+    opposite = dict(
+        zip(DRIFTS, ["right", "left", "down", "up", *list(DRIFTS)[5:3:-1], *list(DRIFTS)[7:5:-1]], strict=True)
+    )
     times = np.linspace(0, 600e3, 601)
-    poses, still = (Drift(word=word, tremor=0.0, **words).poses(times, random()) for words in ({}, _NO_WAY))
-    ways = {
-        "x": poses.x - still.x,
-        "y": poses.y - still.y,
-        "angle": poses.angle - still.angle,
-        "size": np.log(poses.size / still.size),
+    one, other = (Drift(word=each).poses(times, random()) for each in (word, opposite[word]))
+    ahead = {
+        "x": one.x - other.x,
+        "y": one.y - other.y,
+        "angle": one.angle - other.angle,
+        "size": np.log(one.size / other.size),
     }
-    expected = {
-        "left": ("x", -10), "right": ("x", 10), "up": ("y", -10), "down": ("y", 10),
+    moved, way = {
+        "left": ("x", -8), "right": ("x", 8), "up": ("y", -8), "down": ("y", 8),
         "clockwise": ("angle", 1.6), "anticlockwise": ("angle", -1.6),
-        "nearer": ("size", 0.8), "farther": ("size", -0.8),
-    }  # fmt: skip
-    for name, way in ways.items():
-        total = expected[word][1] if name == expected[word][0] else 0.0
-        assert way[-1] - way[0] == pytest.approx(total)
-        assert way[300] == pytest.approx(0, abs=1e-9)  # half-way all words have the same distribution
+        "nearer": ("size", 0.5), "farther": ("size", -0.5),
+    }[word]  # fmt: skip
+    for name, by in ahead.items():
+        assert by[300] == pytest.approx(0, abs=1e-9)
+        assert by[-1] - by[0] == pytest.approx(2 * way if name == moved else 0, abs=1e-9)
 
 
-_NO_WAY = {"way": 0.0, "turn": 0.0, "growth": 0.0}
+def test_the_tremor_of_a_drift_is_as_wide_as_it_is_said_to_be() -> None:
+    times = np.linspace(0, 600e3, 6001)
+    poses = Drift(word="up", way=6.0, turn=0.6, growth=0.3, tremor=2.0).poses(times, random())
+    # Up moves y only: of the others all is tremor, of 2 / 6 of their ways.
+    for values, way in ((poses.x, 6.0), (poses.angle, 0.6), (np.log(poses.size), 0.3)):
+        assert np.ptp(values) == pytest.approx(2 * 2.0 / 6 * way, rel=1e-3)
 
 
 def test_an_unknown_drift_names_the_nearest() -> None:

@@ -125,9 +125,9 @@ DRIFTS = {
 class Drift:
     """A slow movement whose direction is the label, under a tremor that hides it from any short moment.
 
-    Whatever the word, the picture's place, angle and size half-way are random and of the same distribution, and the
-    tremor, a circle gone many times, makes edges of all directions give events. So what a short part of the recording
-    shows says little about the word; where the picture goes from part to part says it.
+    What a pixel's events of a time add up to is by how much its light has changed in that time, so a picture that only
+    drifted would tell its direction at once. The tremor moves it in every way, also between two moments by more than
+    the drift does; and half-way its place, angle and size have the same distribution for all words.
 
     Attributes:
         word: of `DRIFTS`.
@@ -135,17 +135,20 @@ class Drift:
         turn: radians, of clockwise and anticlockwise.
         growth: logarithm of the size at the end over that at the beginning, of nearer and farther.
         spread: pixels by which the place half-way differs from the centre, at most.
-        tremor: radius in pixels.
-        tremors: circles of the tremor in the whole duration.
+        size_spread: the same of the logarithm of the size.
+        tremor: amplitude of the tremor, as a multiple of the drift's way in a sixth of the duration; the same multiple
+            for place, angle and size, whatever the word.
+        tremors: swings of the tremor in the whole duration, to a quarter.
     """
 
     word: str
-    way: float = 10.0
+    way: float = 8.0
     turn: float = 1.6
-    growth: float = 0.8
+    growth: float = 0.5
     spread: float = 6.0
-    tremor: float = 1.5
-    tremors: float = 24.0
+    size_spread: float = 0.4
+    tremor: float = 2.2
+    tremors: float = 11.0
     duration: float = 600e3
 
     def __post_init__(self) -> None:
@@ -156,13 +159,13 @@ class Drift:
 
     def poses(self, times: Array, generator: np.random.Generator) -> Poses:
         """Return poses around one that is random."""
-        x, y, turn, growth = DRIFTS[self.word]
-        place_x, place_y, angle, size = generator.uniform(-1.0, 1.0, 4)
-        phase = 2 * math.pi * (generator.random() + self.tremors * times / self.duration)
-        share = times / self.duration - 0.5
-        return Poses(
-            place_x * self.spread + x * self.way * share + self.tremor * np.cos(phase),
-            place_y * self.spread + y * self.way * share + self.tremor * np.sin(phase),
-            math.pi * angle + turn * self.turn * share,
-            np.exp(0.3 * size + growth * self.growth * share),
+        ways = np.array([self.way, self.way, self.turn, self.growth])[:, None]
+        middle = generator.uniform(-1.0, 1.0, (4, 1)) * np.array(
+            [[self.spread], [self.spread], [math.pi], [self.size_spread]]
         )
+        swings = self.tremors * generator.uniform(0.75, 1.25, (4, 1))
+        share = times / self.duration
+        tremor = np.sin(2 * math.pi * (generator.random((4, 1)) + swings * share))
+        drift = np.array(DRIFTS[self.word])[:, None] * (share - 0.5)
+        x, y, angle, size = middle + ways * (drift + self.tremor / 6 * tremor)
+        return Poses(x, y, angle, np.exp(size))
