@@ -18,7 +18,7 @@ from tests.data.recordings.containers import CONTAINERS
 from tests.data.recordings.formats import Format, recordings
 
 every_container = pytest.mark.parametrize("format", CONTAINERS.values(), ids=list(CONTAINERS))
-EVENTS = make_events(np.arange(40) * 17 + 1000, np.arange(40) * 7 % 320, np.arange(40) * 11 % 240, np.arange(40) % 2)
+EVENTS = make_events(np.arange(20) * 17 + 1000, np.arange(20) * 14 % 320, np.arange(20) * 11 % 240, np.arange(20) % 2)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @every_container
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(data=st.data(), chunk=st.integers(1, 20))
 def test_what_is_written_is_read_in_chunks(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:
     events = data.draw(recordings(format))
@@ -42,7 +42,7 @@ def test_what_is_written_is_read_in_chunks(folder: Path, format: Format, data: s
 
 
 @every_container
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(data=st.data(), chunk=st.integers(1, 60))
 def test_a_window_of_time_is_the_whole_filtered(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:
     events = data.draw(recordings(format, least=1))
@@ -60,37 +60,42 @@ def test_a_window_of_time_is_the_whole_filtered(folder: Path, format: Format, da
     assert np.concatenate([events[:0], *parts]).tolist() == expected
 
 
-@every_container
-def test_a_file_cut_off_anywhere_gives_its_beginning_and_says_so(tmp_path: Path, format: Format) -> None:
-    content = format.write(tmp_path / format.name, EVENTS).read_bytes()
-    path = tmp_path / f"cut{Path(format.name).suffix}"
-    step = 7 if len(content) > 2000 else 1  # from a begin that is not always the same place in a packet
-    for length in range(0, len(content), step):
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if not name.startswith("csv")])
+def test_a_file_cut_off_anywhere_gives_its_beginning_and_says_so(tmp_path: Path, name: str) -> None:
+    content = CONTAINERS[name].write(tmp_path / CONTAINERS[name].name, EVENTS).read_bytes()
+    path = tmp_path / f"cut{Path(CONTAINERS[name].name).suffix}"
+    # HDF5 takes long to refuse a file, and of the text in AEDAT4's header a sample will do.
+    header = len(content) if name.startswith("hdf5") else max(content.find(b"</dv>"), 0)
+    for length in [*range(0, header, 41), *range(header, len(content))]:
         path.write_bytes(content[:length])
         try:
             read, losses = read_events(path)
         except DataError:
             continue
-        whole_packets = "never closed" in format_name(format) or path.suffix in (".csv", ".txt")
-        if len(read) < len(EVENTS) and not whole_packets:
-            assert losses
-        if path.suffix not in (".csv", ".txt"):
-            np.testing.assert_array_equal(read, EVENTS[: len(read)])
+        np.testing.assert_array_equal(read, EVENTS[: len(read)])
+        # Without a table, a file may end after any packet.
+        assert len(read) == len(EVENTS) or losses or (name.endswith("never closed") and len(read) % 3 == 0)
 
 
-def format_name(format: Format) -> str:
-    return next(name for name, each in CONTAINERS.items() if each is format)
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if name.startswith("csv")])
+def test_of_lines_cut_off_anywhere_each_is_an_event_or_counted(tmp_path: Path, name: str) -> None:
+    content = CONTAINERS[name].write(tmp_path / CONTAINERS[name].name, EVENTS).read_bytes()
+    path = tmp_path / f"cut{Path(CONTAINERS[name].name).suffix}"
+    header = len(content.splitlines()) - len(EVENTS)
+    for length in range(len(content.splitlines()[0]) + 1 if header else 0, len(content)):
+        path.write_bytes(content[:length])
+        losses = Losses()
+        read = np.concatenate([EVENTS[:0], *open_recording(path).chunks(losses)])
+        lines = len(content[:length].splitlines()) - header
+        assert len(read) + sum(losses.reasons.values()) == lines
+        whole = content[:length].count(b"\n") - header
+        assert set(EVENTS[:whole].tolist()) <= set(read.tolist())
 
 
 @every_container
 def test_events_outside_the_camera_are_counted(tmp_path: Path, format: Format) -> None:
     path = format.write(tmp_path / format.name, EVENTS)
-    small = Sensor(100, 50)
-    read, losses = read_events_of(path, small)
+    read, losses = read_events(path, sensor=Sensor(100, 50))
     expected = EVENTS[(EVENTS["x"] < 100) & (EVENTS["y"] < 50)]
     np.testing.assert_array_equal(read, expected)
     assert losses.reasons == {"events outside the sensor": len(EVENTS) - len(expected)}
-
-
-def read_events_of(path: Path, sensor: Sensor) -> tuple[np.ndarray, Losses]:
-    return read_events(path, sensor=sensor)

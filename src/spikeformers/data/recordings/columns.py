@@ -55,7 +55,7 @@ def _whole(numbers: Numbers) -> NDArray[np.bool_]:
 
 
 def _microseconds(t: Numbers, unit: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return times in microseconds, int64, and which of them are sound."""
+    """Return times in microseconds, rounded, int64, and which of them are sound."""
     numerator, denominator = UNITS[unit]
     limit = FURTHEST // numerator
     if t.dtype.kind == "f":
@@ -63,4 +63,4 @@ def _microseconds(t: Numbers, unit: str) -> tuple[NDArray[np.int64], NDArray[np.
         sound = np.isfinite(t) & (np.abs(t) < limit)
         return np.rint(np.where(sound, t, 0) * numerator / denominator).astype(np.int64), sound
     sound = (t < limit) if t.dtype.kind in "ub" else (t > -limit) & (t < limit)
-    return np.where(sound, t, 0).astype(np.int64) * numerator // denominator, sound
+    return (np.where(sound, t, 0).astype(np.int64) * numerator + denominator // 2) // denominator, sound
