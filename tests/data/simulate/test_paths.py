@@ -79,9 +79,9 @@ def test_drifts_differ_in_what_their_word_says_only(word: str) -> None:
         "size": np.log(one.size / other.size),
     }
     moved, way = {
-        "left": ("x", -8), "right": ("x", 8), "up": ("y", -8), "down": ("y", 8),
+        "left": ("x", -6), "right": ("x", 6), "up": ("y", -6), "down": ("y", 6),
         "clockwise": ("angle", 1.6), "anticlockwise": ("angle", -1.6),
-        "nearer": ("size", 0.5), "farther": ("size", -0.5),
+        "nearer": ("size", 0.35), "farther": ("size", -0.35),
     }[word]  # fmt: skip
     for name, by in ahead.items():
         assert by[300] == pytest.approx(0, abs=1e-9)

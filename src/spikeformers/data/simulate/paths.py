@@ -142,11 +142,11 @@ class Drift:
     """
 
     word: str
-    way: float = 8.0
+    way: float = 6.0
     turn: float = 1.6
-    growth: float = 0.5
-    spread: float = 6.0
-    size_spread: float = 0.4
+    growth: float = 0.35
+    spread: float = 7.0
+    size_spread: float = 0.45
     tremor: float = 2.2
     tremors: float = 11.0
     duration: float = 600e3
