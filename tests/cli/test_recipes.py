@@ -23,7 +23,7 @@ def test_list_has_a_line_per_recipe(spikeformers):
         name for name in recipe_names() if "dvs" in name
     }
     assert lines["fashion_mnist_teacher"].split()[1:] == ["fashion_mnist", "6"]  # wider than the catalogue's
-    assert "* events, which are not read yet" in answer.out
+    assert "* recordings of an event camera" in answer.out
 
 
 def test_list_takes_a_pattern_and_speaks_of_the_paper_only_where_there_is_one(spikeformers):
@@ -31,7 +31,7 @@ def test_list_takes_a_pattern_and_speaks_of_the_paper_only_where_there_is_one(sp
     assert "digits_spikformer" in answer.out
     assert "cifar" not in answer.out
     assert "the paper" not in answer.out
-    assert "events" not in answer.out
+    assert "event camera" not in answer.out
     nothing = spikeformers("recipes", "list", "*digit_spikformer*")
     assert (nothing.code, nothing.out) == (1, "")
     assert "'digits_spikformer'" in nothing.err

@@ -38,7 +38,7 @@ def list_recipes(pattern: str = "*", /, *, json: bool = False) -> None:
     page = console()
     page.print(report.recipe_list(found))
     if any(holds_events(recipe.dataset) for recipe in found):
-        page.print("\n* events, which are not read yet: train RECIPE --dry-run shows the plan", style="dim")
+        page.print("\n* recordings of an event camera: spikeformers data list says where to get them", style="dim")
     if any(recipe.paper for recipe in found):
         page.print("\npaper: accuracy in per cent as the recipe's source reports it, not measured here", style="dim")
 
