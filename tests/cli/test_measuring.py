@@ -19,8 +19,8 @@ def test_a_run_is_opened_with_its_test_images(trained: Path, digits) -> None:
     assert not subject.model.training
     assert subject.on == "50 test images of digits"
     x = torch.cat([x for x, _ in subject.batches(7)])
-    pixels = torch.cat([x for x, _ in subject.pictures(32)])
-    labels = torch.cat([y for _, y in subject.pictures(32)])
+    pixels = torch.cat([x for x, _ in subject.raw(32)])
+    labels = torch.cat([y for _, y in subject.raw(32)])
     chosen = torch.arange(50) * len(digits.test) // 50  # spread over the whole part, whatever its order
     assert torch.equal(pixels, read_all(digits.test).images[chosen])
     assert torch.equal(labels, digits.test.labels[chosen])

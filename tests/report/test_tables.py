@@ -68,7 +68,7 @@ def test_firing_of_silent_analog_and_no_layers():
 
 def test_predictions_name_each_image_once():
     choices = (Choice(label="seven [7]", probability=0.9), Choice(label="one", probability=0.1))
-    text = shown(tables.predictions([Prediction(image="a [b].png", choices=choices)] * 2))
+    text = shown(tables.predictions([Prediction(file="a [b].png", choices=choices)] * 2))
     assert text.count("a [b].png") == 2
     assert text.count("seven [7]") == 2
     assert "90.00 %" in text

@@ -1,4 +1,4 @@
-"""What every measuring command needs: models side by side, each with the images it is looked at with, and progress."""
+"""What every measuring command needs: models side by side, each with what it looks at, and progress."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from spikeformers.data import (
 from spikeformers.errors import ConfigError, InputError
 from spikeformers.measure import Progress
 from spikeformers.models import build_module
+from spikeformers.report.samples import Noun, noun_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +45,9 @@ class Subject:
         model: in eval mode, on the device to compute on.
         trained: what its checkpoint says; None of a plain torch module.
         data: the data set whose test part is looked at.
-        source: the pictures of it that are looked at, uint8.
+        source: the samples of it that are looked at: uint8 pictures, or frames of recordings.
         mean, std: normalisation, per channel.
-        unreadable: pictures that were found to be so while they were read, with reasons; each is told of once.
+        unreadable: samples that were found to be so while they were read, with reasons; each is told of once.
     """
 
     label: str
@@ -61,32 +62,38 @@ class Subject:
 
     @property
     def samples(self) -> int:
-        """How many pictures are looked at."""
+        """How many are looked at."""
         return len(self.source)
+
+    @property
+    def noun(self) -> Noun:
+        """What the samples are called."""
+        return noun_of(self.data.name if self.trained is None else self.trained.dataset)
 
     @property
     def on(self) -> str:
         """What it is measured on, in words."""
         part = f"{self.samples:,}" if self.samples < len(self.data.test) else f"all {self.samples:,}"
-        return f"{part} test images of {self.data.name}"
+        return f"{part} test {self.noun.counted(self.samples)} of {self.data.name}"
 
     def batches(self, batch_size: int) -> Iterable[tuple[Tensor, Tensor]]:
-        """Normalised inputs, float32 [B, C, H, W], and their labels [B]; each `for` reads them anew."""
+        """Normalised inputs, float32 [B, C, H, W] or [B, T, C, H, W], and labels [B]; each `for` reads them anew."""
         return self._read(batch_size, Normalised(self.mean, self.std))
 
-    def pictures(self, batch_size: int) -> Iterable[tuple[Tensor, Tensor]]:
-        """Pixels, uint8 [B, C, H, W], and their labels [B]; each `for` reads them anew."""
-        return self._read(batch_size, _pixels)
+    def raw(self, batch_size: int) -> Iterable[tuple[Tensor, Tensor]]:
+        """Pixels, uint8 [B, C, H, W], or frames of events, float32 [B, T, C, H, W], and labels [B]; as `batches`."""
+        return self._read(batch_size, _as_read)
 
     def _read(self, batch_size: int, prepare: Prepare) -> Iterable[tuple[Tensor, Tensor]]:
         batches = Batches(source=self.source, batch_size=batch_size, prepare=prepare, stand_ins=False)
-        return _Read(batches, self.label, self.unreadable)
+        return _Read(batches, self.label, self.noun, self.unreadable)
 
 
 @dataclass(frozen=True)
 class _Read:
     batches: Batches
     label: str
+    noun: Noun
     unreadable: dict[str, None]
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -94,12 +101,14 @@ class _Read:
         with closing(self.batches.epoch()) as epoch:
             for batch in epoch:
                 new |= {name: None for name in batch.unreadable if name not in self.unreadable}
-                refuse_many({**self.unreadable, **new}, len(self.batches.source), f"{self.label}: the test images")
+                refuse_many(
+                    {**self.unreadable, **new}, len(self.batches.source), f"{self.label}: the test {self.noun.many}"
+                )
                 if len(batch):
                     yield batch.x, batch.targets
         self.unreadable.update(new)
         if new:
-            error_console().print(unreadable_lines(tuple(new)), markup=False, soft_wrap=True)
+            error_console().print(unreadable_lines(tuple(new), self.noun), markup=False, soft_wrap=True)
 
 
 def open_subjects(
@@ -110,7 +119,7 @@ def open_subjects(
     limit: int | None = None,
     device: str = "cpu",
 ) -> list[Subject]:
-    """Open models to be measured on test images, `limit` evenly spaced ones where there are more.
+    """Open models to be measured on test samples, `limit` evenly spaced ones where there are more.
 
     Args:
         models: run directories, checkpoints, or `module:function` that returns a plain torch module.
@@ -184,7 +193,7 @@ def _short(path: Path) -> str:
     return path.absolute().name if path.is_dir() else f"{path.absolute().parent.name}/{path.stem}"
 
 
-def _pixels(pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
+def _as_read(pictures: Pictures, generator: torch.Generator, epoch: int) -> tuple[Tensor, Tensor]:
     return pictures.images, pictures.labels
 
 

@@ -10,13 +10,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from spikeformers.cli.output import error_console
+from spikeformers.report.samples import IMAGE, Noun, noun_of
 from spikeformers.report.text import count, duration, percent
 from spikeformers.train.result import EpochDone, Event, Note, Reading, RunStarted, StepDone
 
 Watch = Callable[[Event], None]
 
 WIDE = 100  # columns from which on the bar's figures are named in full
-NAMED = 5  # of the images that could not be read
+NAMED = 5  # of the samples that could not be read
 
 
 def also(*watches: Watch) -> Watch:
@@ -55,7 +56,8 @@ class _Alarms:
         if isinstance(event, Note):
             return [event.text]
         if isinstance(event, RunStarted):
-            return [text for text in (event.resumed, unreadable_lines(event.unreadable)) if text]
+            noun = noun_of(event.recipe.dataset)
+            return [text for text in (event.resumed, unreadable_lines(event.unreadable, noun)) if text]
         if isinstance(event, EpochDone):
             before, self._vanished = self._vanished, event.log.vanishing
             # Once is enough, until other stages are concerned.
@@ -73,7 +75,7 @@ class _Lines:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, Reading) and event.done == event.total:
-            self._write(f"decoded {event.what}: {count(event.total)} pictures")
+            self._write(f"decoded {event.what}: {count(event.total)} samples")
         elif isinstance(event, RunStarted):
             self._epochs, self._part = event.recipe.schedule.total_epochs, event.eval_part
         elif isinstance(event, EpochDone):
@@ -109,6 +111,7 @@ class _Live:
         self._alarms = _Alarms()
         self._epochs, self._part = 0, ""
         self._accuracy = ""  # of the latest epoch
+        self._noun = IMAGE
         self._stepped = False
 
     def __call__(self, event: Event) -> None:
@@ -116,6 +119,7 @@ class _Live:
             self._bars.update(self._task, completed=event.done, total=event.total, description=f"decoding {event.what}")
         elif isinstance(event, RunStarted):
             self._epochs, self._part = event.recipe.schedule.total_epochs, event.eval_part
+            self._noun = noun_of(event.recipe.dataset)
             self._bars.console.print(_heading(self._label, event))
         elif isinstance(event, StepDone):
             self._step(event)
@@ -144,7 +148,7 @@ class _Live:
             f"epoch {event.epoch}/{self._epochs}",
             f"loss {event.loss:.3f}",
             accuracy,
-            f"{event.images_per_second:.0f} {'images/s' if wide else 'img/s'}",
+            f"{event.images_per_second:.0f} {self._noun.many if wide else self._noun.short}/s",
             f"{'gradient norm' if wide else 'grad'} {event.gradient_norm:.2g}",
         )
         return "  ".join(filter(None, figures))
@@ -153,7 +157,7 @@ class _Live:
 def _heading(label: str, event: RunStarted) -> Text:
     facts = (
         f"  {count(event.parameters)} parameters, {count(event.train_samples)} training and "
-        f"{count(event.eval_samples)} {event.eval_part} images"
+        f"{count(event.eval_samples)} {event.eval_part} {noun_of(event.recipe.dataset).many}"
     )
     return Text.assemble((label, "bold cyan"), (facts, "dim"))
 
@@ -191,11 +195,11 @@ def _vanishing(stages: tuple[str, ...]) -> str:
     )
 
 
-def unreadable_lines(images: tuple[str, ...]) -> str:
-    """Say how many images cannot be read, and name the first ones; "" where all can."""
-    if not images:
+def unreadable_lines(names: tuple[str, ...], noun: Noun) -> str:
+    """Say how many images or recordings cannot be read, and name the first ones; "" where all can."""
+    if not names:
         return ""
-    more = [f"and {count(len(images) - NAMED)} more"] if len(images) > NAMED else []
-    verbs = ("image cannot be read and is", "images cannot be read and are")[len(images) > 1]
-    title = f"{count(len(images))} {verbs} left out:"
-    return "\n  ".join([title, *images[:NAMED], *more])
+    more = [f"and {count(len(names) - NAMED)} more"] if len(names) > NAMED else []
+    verb = "is" if len(names) == 1 else "are"
+    title = f"{count(len(names))} {noun.counted(len(names))} cannot be read and {verb} left out:"
+    return "\n  ".join([title, *names[:NAMED], *more])

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from spikeformers.cli.trained import Trained
-from spikeformers.data import holds_events
+from spikeformers.data import Source, Subset, holds_events
+from spikeformers.data.event_sets.shelf import Shelf
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.opening import open_recording
 from spikeformers.data.recordings.recording import Recording, read_whole
-from spikeformers.errors import InputError
+from spikeformers.errors import DataError, InputError
 from spikeformers.models import ModelConfig
 from spikeformers.train.feed import event_framing_of
 
@@ -86,6 +87,23 @@ def read_inputs(
     return torch.cat(inputs), lost
 
 
+def first_recorded(source: Source) -> tuple[Events, Sensor] | None:
+    """Return the events of the first readable recording of a source, and its camera; None where there are none."""
+    for index in range(len(source)):
+        try:
+            return _recorded(source, index)
+        except DataError:
+            continue
+    return None
+
+
+def _recorded(source: Source, index: int) -> tuple[Events, Sensor] | None:
+    if isinstance(source, Subset):
+        return _recorded(source.source, int(source.indices[index]))
+    shelf: Shelf | None = getattr(source, "shelf", None)
+    return None if shelf is None else (shelf.events(index), shelf.sensor)
+
+
 def _input_of(config: ModelConfig) -> Sensor:
     height, width = config.image_size
-    return Sensor(width, height, min(2, config.in_channels))
+    return Sensor(width, height)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from spikeformers import catalog
 from spikeformers.cli.measuring import Subject, counting
+from spikeformers.cli.recordings import first_recorded
 from spikeformers.errors import ConfigError, InputError, UnknownNameError
 from spikeformers.measure import (
     AcceleratorReport,
@@ -19,6 +23,7 @@ from spikeformers.measure import (
     accelerator,
     attention_maps,
     audit,
+    firing_maps,
     forms,
     list_accelerators,
     profile,
@@ -28,6 +33,7 @@ from spikeformers.measure import (
     statistics,
 )
 from spikeformers.models import SpikingModel, read_header
+from spikeformers.report.figures.event_frames import event_pictures
 from spikeformers.report.page.study import Chip, Facts, Number, Piece, Study, Training
 from spikeformers.report.results import Tile
 from spikeformers.train import evaluate, probabilities
@@ -35,7 +41,7 @@ from spikeformers.train.feed import enough_workers
 from spikeformers.train.run import read_provenance
 from spikeformers.version import __version__
 
-EXAMPLES = 4  # images whose spikes and attention are shown
+EXAMPLES = 4  # samples whose spikes and attention are shown
 
 
 def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Study:
@@ -60,7 +66,7 @@ def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Stud
         audited = audit(deployed, subject.batches(batch_size), progress=progress)
     with counting(f"{subject.label}: spikes", subject.samples) as progress:
         fired = statistics(model, subject.batches(batch_size), progress=progress)
-    shown, (x, _) = (next(iter(read(EXAMPLES))) for read in (subject.pictures, subject.batches))
+    shown, (x, _) = (next(iter(read(EXAMPLES))) for read in (subject.raw, subject.batches))
     device = next(model.parameters()).device
     return Study(
         label=subject.label,
@@ -73,6 +79,7 @@ def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Stud
         dataset=data.name,
         classes=data.classes,
         on=subject.on,
+        noun=subject.noun,
         evaluation=evaluation,
         pieces=tuple(_pieces(model)),
         profile=profiled,
@@ -81,6 +88,7 @@ def study(subject: Subject, *, batch_size: int, disturbed: bool = False) -> Stud
         chips=tuple(_chip(profiled.deployed.counts, word) for word in list_accelerators()),
         tiles=tuple(_tiles(subject, shown)),
         rasters=rasters(model, x[:1].to(device)),
+        maps=firing_maps(model, x[:1].to(device)) if x.dim() == 5 else (),
         attention=attention_maps(model, x.to(device)),
         robustness=_robustness(subject, batch_size) if disturbed else None,
     )
@@ -96,24 +104,27 @@ def facts(words: Sequence[str]) -> Facts:
 
 def _robustness(subject: Subject, batch_size: int) -> Robustness:
     with counting(f"{subject.label}: robustness", subject.samples) as progress:
-        return robustness(
-            subject.model, subject.pictures(batch_size), mean=subject.mean, std=subject.std, progress=progress
-        )
+        return robustness(subject.model, subject.raw(batch_size), mean=subject.mean, std=subject.std, progress=progress)
 
 
 def _tiles(subject: Subject, shown: tuple[Tensor, Tensor]) -> Iterator[Tile]:
-    """Images as the model gets them, uint8, with what it says about them."""
-    images, labels = shown
-    shares = probabilities(subject.model, images, mean=subject.mean, std=subject.std)
+    """Samples as the model gets them, before they are normalised, with what it says about them."""
+    samples, labels = shown
+    shares = probabilities(subject.model, samples, mean=subject.mean, std=subject.std)
     certainty, answers = shares.max(1)
     classes = subject.data.classes
-    for index, image in enumerate(images):
+    for index, sample in enumerate(samples.numpy()):
         yield Tile(
-            image=image.numpy(),
+            **(_looks(sample) if sample.ndim == 4 else {"image": sample}),
+            recorded=first_recorded(subject.source) if index == 0 else None,
             label=classes[int(labels[index])],
             predicted=classes[int(answers[index])],
             probability=float(certainty[index]),
         )
+
+
+def _looks(frames: NDArray[np.float32]) -> dict[str, Any]:
+    return {"image": event_pictures(frames.sum(0, keepdims=True))[0], "frames": frames}
 
 
 def _record(name: str) -> catalog.Record | None:

@@ -9,18 +9,20 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from spikeformers.report.layout import bullets, heading, new_table
+from spikeformers.report.samples import IMAGE, Noun
 from spikeformers.report.text import amount, count, joules, percent
 
 if TYPE_CHECKING:
     from spikeformers.measure import AcceleratorReport
 
 
-def accelerators(found: Mapping[str, Sequence[AcceleratorReport]], form: str) -> RenderableType:
-    """Cycles, use and energy of every model on every accelerator, per image.
+def accelerators(found: Mapping[str, Sequence[AcceleratorReport]], form: str, noun: Noun = IMAGE) -> RenderableType:
+    """Cycles, use and energy of every model on every accelerator, per sample.
 
     Args:
         found: from the label of a model to its reports.
         form: in which form the models were scheduled.
+        noun: what the samples are called.
     """
     table = new_table("model", "accelerator", ">cycles", ">use of PEs", ">energy", ">weights read", ">frames/s")
     compared = []
@@ -39,7 +41,7 @@ def accelerators(found: Mapping[str, Sequence[AcceleratorReport]], form: str) ->
     chips = {report.accelerator: report for reports in found.values() for report in reports}
     parts = [part for report in chips.values() for part in _basis(report)]
     notes = bullets("Predicted minus published frames per second, printed and not fitted", compared)
-    return Group(heading(f"On accelerators, predicted per image, {form}"), table, *notes, *parts)
+    return Group(heading(f"On accelerators, predicted per {noun.one}, {form}"), table, *notes, *parts)
 
 
 def _compared(label: str, report: AcceleratorReport) -> list[str]:
@@ -51,7 +53,7 @@ def _compared(label: str, report: AcceleratorReport) -> list[str]:
     return [f"{label} on {report.accelerator}: {report.fps_difference:+,.1f}; {theirs}"]
 
 
-def accelerator_layers(report: AcceleratorReport, label: str) -> RenderableType:
+def accelerator_layers(report: AcceleratorReport, label: str, noun: Noun = IMAGE) -> RenderableType:
     """Every layer of one model on one accelerator."""
     table = new_table("layer", ">operations", ">cycles", ">share", ">weights read", ">spikes read", ">energy")
     priced = report.millijoules is not None
@@ -65,7 +67,7 @@ def accelerator_layers(report: AcceleratorReport, label: str) -> RenderableType:
             amount(row.spike_bits / 8),
             joules(row.energy.known * 1e-9 if priced else None),
         )
-    return Group(heading(f"Layers: {label} on {report.accelerator}, per image"), table)
+    return Group(heading(f"Layers: {label} on {report.accelerator}, per {noun.one}"), table)
 
 
 def _basis(report: AcceleratorReport) -> list[RenderableType]:

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from spikeformers.report.layout import NarrowingTable, heading, new_table, pairs
+from spikeformers.report.samples import IMAGE, Noun
 from spikeformers.report.text import count, percent
 
 if TYPE_CHECKING:  # results come from rooms that import torch
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # results come from rooms that import torch
 COLOURS: dict[Verdict, str] = {"additions only": "green", "integer": "yellow", "real": "red"}
 _EVIDENCE = (
     "proof: holds for every input of this size, from the structure of the model and what its neurons can emit; "
-    "observed: so on these images; declared: neither, what was seen here needs less"
+    "observed: so on these inputs; declared: neither, what was seen here needs less"
 )
 
 _UNROLLING = "An integer from 0 to n can also be sent as n spikes, one after the other: --form unrolled audits that."
@@ -90,18 +91,18 @@ def _general(text: str) -> str:
     return re.sub(r"and \d+ more", "and more", re.sub(r"(?<=\.)\d+(?=\.|$)", "*", text))
 
 
-def conclusion(audit: Audit) -> str:
+def conclusion(audit: Audit, noun: Noun = IMAGE) -> str:
     """Whether a model is spike-driven, in one paragraph."""
-    images = "image" if audit.samples == 1 else "images"
     shares = ", ".join(
         f"{percent(audit.share(verdict))} {words}"
         for verdict, words in _SHARES.items()
         if verdict == "additions only" or audit.share(verdict)
     )
-    told = f"{_answer(audit)} Of its {count(audit.operations / audit.samples)} operations per image {shares}."
+    told = f"{_answer(audit)} Of its {count(audit.operations / audit.samples)} operations per {noun.one} {shares}."
     proven = sum(row.evidence == "proof" for row in audit.rows)
     told += f" {proven} of {len(audit.rows)} verdicts are proven for every input of this size"
-    others = f", the others rest on what {count(audit.samples)} {images} showed and what the layers declare"
+    samples = f"{count(audit.samples)} {noun.counted(audit.samples)}"
+    others = f", the others rest on what {samples} showed and what the layers declare"
     told += "." if proven == len(audit.rows) else f"{others}."
     if audit.uncounted:
         told += f" Not audited, because nothing is known about what they do: {', '.join(audit.uncounted)}."
@@ -130,20 +131,21 @@ def _answer(audit: Audit) -> str:
     return f"Not spike-driven throughout: {which} integers or real numbers."
 
 
-def audit_tables(audit: Audit, label: str, form: str, on: str) -> RenderableType:
+def audit_tables(audit: Audit, label: str, form: str, on: str, noun: Noun = IMAGE) -> RenderableType:
     """Everything about one model.
 
     Args:
         label: of the model.
         form: that was audited, such as "norms fused".
         on: what it was audited on, in words.
+        noun: what the samples are called.
     """
     facts = [("model", audit.name), ("form", form), ("audited on", on)]
     parts: list[RenderableType] = [heading(f"Spike audit: {label}"), pairs(facts)]
     parts += [violations(audit), heading("Every layer"), _layers(audit), Text(_EVIDENCE, "dim")]
     if audit.entries:
         parts += [heading("What is not additions only, and why"), _reasons(audit)]
-    parts += [heading("Is it spike-driven?"), Padding(Text(conclusion(audit)), (0, 0, 0, 2))]
+    parts += [heading("Is it spike-driven?"), Padding(Text(conclusion(audit, noun)), (0, 0, 0, 2))]
     if audit.share("integer") and "unrolled" not in form:
         parts.append(Text(f"\n{_UNROLLING}", "dim"))
     return Group(*parts)
@@ -157,9 +159,9 @@ def violations(audit: Audit) -> RenderableType:
     return Group(heading("DECLARATIONS BROKEN"), Text("\n".join(told), "bold red"))
 
 
-def side_by_side(audits: Mapping[str, Audit]) -> RenderableType:
+def side_by_side(audits: Mapping[str, Audit], noun: Noun = IMAGE) -> RenderableType:
     """The shares of several models."""
-    table = new_table("model", ">additions only", ">integer", ">real", ">of operations per image", ">violations")
+    table = new_table("model", ">additions only", ">integer", ">real", f">of operations per {noun.one}", ">violations")
     for label, audit in audits.items():
         shares = (percent(audit.share(verdict)) for verdict in COLOURS)
         broken = Text(str(len(audit.violations)), "bold red" if audit.violations else "")

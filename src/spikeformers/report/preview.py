@@ -11,6 +11,7 @@ from rich.text import Text
 from spikeformers.report.augmentation import augmentation_lines
 from spikeformers.report.layout import heading, pairs
 from spikeformers.report.recipes import recipe_accuracy
+from spikeformers.report.samples import noun_of
 from spikeformers.report.sketch import sketch
 from spikeformers.report.text import amount, count, duration, size
 
@@ -27,7 +28,7 @@ def plan(preview: Preview) -> RenderableType:
     recipe = preview.recipe
     parts: list[RenderableType] = [Text(recipe.name, "bold cyan"), Text(f"  {recipe.description}")]
     parts += [heading("Model"), pairs(_model(preview))]
-    parts += [heading("Images"), pairs(_images(preview))]
+    parts += [heading(noun_of(recipe.dataset).many.capitalize()), pairs(_samples(preview))]
     parts += [heading("Training"), pairs(_training(preview))]
     parts += [heading("Learning rate"), _curve(preview)]
     if preview.cost:
@@ -55,7 +56,7 @@ def _model(preview: Preview) -> list[tuple[str, str]]:
     ]
 
 
-def _images(preview: Preview) -> list[tuple[str, str]]:
+def _samples(preview: Preview) -> list[tuple[str, str]]:
     recipe, samples = preview.recipe, preview.samples
     if samples is None:
         sizes = "unknown before the files are read: give --data-dir"
@@ -63,12 +64,12 @@ def _images(preview: Preview) -> list[tuple[str, str]]:
         held = f", {count(samples.validation)} for validation" if samples.validation else ""
         source = "as counted" if samples.counted else "official sizes, no file was read"
         sizes = f"{count(samples.train)} for training{held}, {count(samples.test)} for testing ({source})"
-    judged = "validation images" if recipe.validation or (samples and samples.validation) else "test images"
+    judged = "validation" if recipe.validation or (samples and samples.validation) else "test"
     lines = augmentation_lines(recipe.augment)
     return [
         ("data set", recipe.dataset),
         ("samples", sizes),
-        ("judged by", f"the {judged}, after every epoch"),
+        ("judged by", f"the {judged} {noun_of(recipe.dataset).many}, after every epoch"),
         ("augmentation", "\n".join(lines) or "none"),
     ]
 
@@ -137,7 +138,7 @@ def _memory(memory: Memory, recipe: Recipe) -> RenderableType:
 
 
 def _time(preview: Preview, cost: Cost) -> RenderableType:
-    speed = cost.speed
+    speed, noun = cost.speed, noun_of(preview.recipe.dataset)
     dtype = str(speed.dtype).removeprefix("torch.")
     facts = [
         ("an update", duration(speed.seconds)),
@@ -146,7 +147,7 @@ def _time(preview: Preview, cost: Cost) -> RenderableType:
     ]
     note = (
         f"estimated from {speed.passes} timed step{'s' * (speed.passes != 1)} on {speed.samples} synthetic "
-        f"image{'s' * (speed.samples != 1)} on this machine; reading, augmenting and evaluating come on top"
+        f"{noun.counted(speed.samples)} on this machine; reading, augmenting and evaluating come on top"
     )
     if dtype != preview.recipe.precision:
         note += (

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from spikeformers.report.audit import seen
 from spikeformers.report.layout import NarrowingTable, bullets, heading, new_table, pairs
+from spikeformers.report.samples import IMAGE, Noun
 from spikeformers.report.text import UNKNOWN, amount, bar, call_label, count, joules, percent
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SHORT = 5  # layers named where not all are
 
 
-def overview(profile: Profile, label: str, on: str) -> RenderableType:
+def overview(profile: Profile, label: str, on: str, noun: Noun = IMAGE) -> RenderableType:
     """What a model is, how sparse it is, and its operations by kind."""
     form = profile.given
     spread = form.counts.spread()
@@ -29,14 +30,14 @@ def overview(profile: Profile, label: str, on: str) -> RenderableType:
         ("parameters", f"{count(form.size.parameters)} ({amount(form.size.footprint)} with buffers)"),
         ("activations", f"{percent(form.counts.activation_sparsity)} zeros among the outputs of all neurons"),
         ("connections", f"{percent(form.size.connection_sparsity)} zeros among the weights"),
-        ("operations", f"{count(spread.mean)}{deviation}, per image, with no zero among their operands"),
+        ("operations", f"{count(spread.mean)}{deviation}, per {noun.one}, with no zero among their operands"),
     ]
     not_counted = [("not counted", ", ".join(form.counts.uncounted))] if form.counts.uncounted else []
-    return Group(heading(f"Profile: {label}"), pairs([*facts, *not_counted]), _kinds(form))
+    return Group(heading(f"Profile: {label}"), pairs([*facts, *not_counted]), _kinds(form, noun))
 
 
-def _kinds(form: Form) -> RenderableType:
-    """Operations by kind, per image."""
+def _kinds(form: Form, noun: Noun) -> RenderableType:
+    """Operations by kind, per sample."""
     counts = form.counts
     table = new_table("kind", ">calls", ">dense", ">with padding", ">non-zero", ">events")
     for kind in dict.fromkeys(row.kind for row in counts.rows):
@@ -45,7 +46,7 @@ def _kinds(form: Form) -> RenderableType:
         figures = (counts.total(word, [kind]) / counts.samples for word in ("dense", "dense_padded", "nonzero"))
         whole = count(sum(events) / counts.samples) if events else UNKNOWN
         table.add_row(kind, count(len(rows)), *map(count, figures), whole)
-    return Group(heading(f"Operations per image, {form.label}"), table, Text(_KINDS, "dim"))
+    return Group(heading(f"Operations per {noun.one}, {form.label}"), table, Text(_KINDS, "dim"))
 
 
 _KINDS = (
@@ -54,13 +55,16 @@ _KINDS = (
 )
 
 
-def energies(profiles: Mapping[str, Profile], on: str, conventions: Sequence[str] | None = None) -> RenderableType:
-    """Energy per image of every model, form and convention, and what the figures rest on.
+def energies(
+    profiles: Mapping[str, Profile], on: str, conventions: Sequence[str] | None = None, noun: Noun = IMAGE
+) -> RenderableType:
+    """Energy per sample of every model, form and convention, and what the figures rest on.
 
     Args:
         profiles: from a label to what was measured.
         on: what they were measured on.
         conventions: words; None shows all that were asked for.
+        noun: what the samples are called.
     """
     table = new_table("model", "form", "convention", ">ACs", ">MACs", ">compute", ">memory", ">energy")
     for label, form, energy in _priced(profiles, conventions):
@@ -74,7 +78,7 @@ def energies(profiles: Mapping[str, Profile], on: str, conventions: Sequence[str
             joules(energy.memory) if energy.memory else UNKNOWN,
             Text(joules(energy.millijoules), "bold"),
         )
-    title = heading(f"Energy per image, estimated from operations on {on}")
+    title = heading(f"Energy per {noun.one}, estimated from operations on {on}")
     return Group(title, table, *_assumptions([energy for _, _, energy in _priced(profiles, conventions)]))
 
 
@@ -94,7 +98,9 @@ def _assumptions(energies: Sequence[Energy]) -> Iterator[RenderableType]:
         yield from bullets(f"{convention}: {energy.title}", lines)
 
 
-def layers(profile: Profile, label: str, convention: str, most: int | None = SHORT) -> RenderableType:
+def layers(
+    profile: Profile, label: str, convention: str, most: int | None = SHORT, noun: Noun = IMAGE
+) -> RenderableType:
     """Operations call by call, the costliest first where only some are shown, in execution order otherwise.
 
     Args:
@@ -102,6 +108,7 @@ def layers(profile: Profile, label: str, convention: str, most: int | None = SHO
         label: of the model.
         convention: that prices them.
         most: how many; None all.
+        noun: what the samples are called.
     """
     form = profile.deployed
     energy = form.energy(convention)
@@ -113,7 +120,8 @@ def layers(profile: Profile, label: str, convention: str, most: int | None = SHO
     headers = ("layer", "kind", "sees", ">dense", ">non-zero", ">energy", ">share", "")
     table = NarrowingTable(headers, rows, ("", "kind", ">dense"))
     which = "Layers" if most is None else f"Costliest {len(pairs_of)} of {len(energy.rows)} layers"
-    return Group(heading(f"{which}: {label}, {form.label}, per image, convention {convention!r}"), table)
+    title = f"{which}: {label}, {form.label}, per {noun.one}, convention {convention!r}"
+    return Group(heading(title), table)
 
 
 def _layer(row: Count, price: EnergyRow, samples: int, share: float) -> list[RenderableType]:
@@ -130,7 +138,7 @@ def _layer(row: Count, price: EnergyRow, samples: int, share: float) -> list[Ren
 
 
 def profile_rows(profiles: Mapping[str, Profile]) -> Iterator[dict[str, Any]]:
-    """A row for each model, form and call of an operation, per image, for a table of a spreadsheet."""
+    """A row for each model, form and call of an operation, per sample, for a table of a spreadsheet."""
     for label, profile in profiles.items():
         for form in profile.forms:
             for index, row in enumerate(form.counts.rows):

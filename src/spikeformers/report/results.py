@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from spikeformers.catalog import Result
+    from spikeformers.data.events.array import Events, Sensor
     from spikeformers.measure import Firing
     from spikeformers.train import Evaluation, RunResult
 
@@ -25,9 +26,9 @@ class Choice:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """The likeliest classes of one image, likeliest first."""
+    """The likeliest classes of one image or recording, likeliest first."""
 
-    image: str
+    file: str
     choices: tuple[Choice, ...]
 
 
@@ -70,15 +71,23 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One labelled image and what a model says it is."""
+    """One labelled sample and what a model says it is.
 
-    image: NDArray[np.uint8]  # [C, H, W]
+    Attributes:
+        image: uint8 [C, H, W]; of a recording the colours of all its events together.
+        frames: of a recording, as the model gets it, [T, C, H, W]; None of a picture.
+        recorded: the events of a recording and the camera's size, where they can be had.
+    """
+
+    image: NDArray[np.uint8]
+    frames: NDArray[np.float32] | None = None
+    recorded: tuple[Events, Sensor] | None = None
     label: str
     predicted: str
     probability: float
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all but the image."""
+        """Return all but the pixels and events."""
         return {"label": self.label, "predicted": self.predicted, "probability": self.probability}
 
 

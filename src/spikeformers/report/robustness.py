@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from spikeformers.report.layout import bullets, heading, new_table
+from spikeformers.report.samples import IMAGE, Noun
 from spikeformers.report.text import UNKNOWN, count, percent
 
 if TYPE_CHECKING:
@@ -18,33 +19,34 @@ if TYPE_CHECKING:
 Results = Mapping[str, "Robustness"]
 
 
-def robustness_tables(results: Results, on: Mapping[str, str]) -> RenderableType:
+def robustness_tables(results: Results, on: Mapping[str, str], noun: Noun = IMAGE) -> RenderableType:
     """A summary, and a table for each family of disturbances that was tried.
 
     Args:
         results: from a label to what was measured.
         on: from a label to what it was measured on, in words.
+        noun: what the samples are called.
     """
     names = " and ".join(dict.fromkeys(on.values()))
-    parts: list[RenderableType] = [heading(f"Accuracy on {names}"), _summary(results)]
+    parts: list[RenderableType] = [heading(f"Accuracy on {names}"), _summary(results, noun)]
     for family, title, header in _FAMILIES:
         if any(result.of(family) for result in results.values()):
-            parts += [heading(title), _grid(results, family, header)]
-    return Group(*parts, *bullets("How to read this", notes(results)))
+            parts += [heading(title.format(noun)), _grid(results, family, header)]
+    return Group(*parts, *bullets("How to read this", notes(results, noun)))
 
 
 _FAMILIES: tuple[tuple[Family, str, str], ...] = (
-    ("corruption", "Accuracy on corrupted images, by severity", "{:g}"),
+    ("corruption", "Accuracy on corrupted {0.many}, by severity", "{:g}"),
     ("attack", "Accuracy under attack, by epsilon", "{:g}/255"),
     ("weights", "Accuracy with noise on the weights, by its standard deviation", "{:g}"),
     ("spikes", "Accuracy with faulty spikes, by their probability", "{:g}"),
 )
 
 
-def _summary(results: Results) -> RenderableType:
+def _summary(results: Results, noun: Noun) -> RenderableType:
     corrupted, attacked = (any(result.of(family) for result in results.values()) for family in ("corruption", "attack"))
     more = [*([">corrupted, mean"] if corrupted else []), *([">attacked, lowest"] if attacked else [])]
-    table = new_table("model", ">images", ">undisturbed", ">95 % interval", *more)
+    table = new_table("model", f">{noun.many}", ">undisturbed", ">95 % interval", *more)
     for label, result in results.items():
         cells = [count(result.samples), percent(result.clean, 1), _interval(result.interval)]
         cells += [percent(result.corruption_accuracy(), 1)] if corrupted else []
@@ -103,14 +105,18 @@ def _cell(row: RobustnessRow) -> str:
     return percent(row.accuracy, 1) if row.spread is None else f"{100 * row.accuracy:.1f} ± {100 * row.spread:.1f} %"
 
 
-def notes(results: Results) -> list[str]:
+def notes(results: Results, noun: Noun = IMAGE) -> list[str]:
     """What a reader must know of what is shown, and nothing of what is not."""
+    from spikeformers.measure.disturbances.corruptions import EVENT_CORRUPTIONS
+
     rows = [row for result in results.values() for row in result.rows]
     families = {row.family for row in rows}
     settings = next(iter(results.values())).settings
-    notes = [_precision(results)]
+    notes = [_precision(results, noun)]
     if "corruption" in families:
-        notes.append(_CORRUPTIONS)
+        names = {row.name for row in rows if row.family == "corruption"}
+        notes += [_CORRUPTIONS] if names - EVENT_CORRUPTIONS.keys() else []
+        notes += [_EVENTS] if names & EVENT_CORRUPTIONS.keys() else []
     if "attack" in families:
         notes.append(_attacks(results))
         notes += _blind(results)
@@ -122,13 +128,17 @@ def notes(results: Results) -> list[str]:
     if "spikes" in families:
         notes.append(_SPIKES)
     notes += _without_spikes(results)
-    notes.append(f"All random numbers come from seed {settings.seed} and the number of each image.")
+    notes.append(f"All random numbers come from seed {settings.seed} and the number of each {noun.one}.")
     return notes
 
 
 _CORRUPTIONS = (
     "Corruptions: severities of Hendrycks and Dietterich (ICLR 2019), CIFAR-10-C below 96 pixels and ImageNet-C from "
     "there on, written anew; occlusion, rotation and translation are no part of these, and their severities our own."
+)
+_EVENTS = (
+    "Corruptions of events are made on the counts of each time step, in severities of our own; no published benchmark "
+    "has them. Attacks are not tried: counts have no range that an epsilon could be a part of."
 )
 _SPIKES = (
     "Spikes: faults behind every neuron layer, which resets as if there were none. An integer n is n spikes; of an "
@@ -146,11 +156,11 @@ def _without_spikes(results: Results) -> list[str]:
     return [f"{' and '.join(without)} {has} no neurons of this package, and so no spikes to disturb."]
 
 
-def _precision(results: Results) -> str:
+def _precision(results: Results, noun: Noun) -> str:
     fewest = min(result.samples for result in results.values())
     half = 0.98 / (fewest + 3.84) ** 0.5  # Wilson's interval at 50 %: z / 2 over the root of n + z squared
     return (
-        f"Of {count(fewest)} images, an accuracy near 50 % is known to ± {100 * half:.1f} points (95 %, Wilson), "
+        f"Of {count(fewest)} {noun.many}, an accuracy near 50 % is known to ± {100 * half:.1f} points (95 %, Wilson), "
         "one near 0 or 100 % more closely."
     )
 

@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from spikeformers.report.layout import heading, new_table
+from spikeformers.report.samples import noun_of, shared
 from spikeformers.report.text import count, duration, percent
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def run_list(runs: Sequence[Run]) -> RenderableType:
     """Two lines per run, so that a path may be of any length and the figures below it fit into 80 columns.
 
     "best" is the highest accuracy of an epoch on the part of the data that is named beside it, "test" the accuracy of
-    the last epoch's weights on the test images. What is not known yet has a dash.
+    the last epoch's weights on the test part. What is not known yet has a dash.
     """
     lines = [Text("run", "bold"), Text(_FORM.format(*_TITLES), "bold")]
     for run in runs:
@@ -49,7 +50,7 @@ def run_comparison(runs: Sequence[Run], differing: Mapping[str, Sequence[Any]]) 
 def _caution(runs: Sequence[Run]) -> list[RenderableType]:
     if not any(run.epochs and run.eval_part == "test" for run in runs):
         return []
-    return [Text("A best epoch on the test images was chosen by looking at them, and flatters.", "dim")]
+    return [Text("A best epoch on the test part was chosen by looking at them, and flatters.", "dim")]
 
 
 def _what(run: Run) -> Text:
@@ -93,7 +94,8 @@ def _accuracies(runs: Sequence[Run]) -> RenderableType:
 
 
 def _last_epochs(runs: Sequence[Run]) -> RenderableType:
-    table = new_table("run", ">loss", ">training", ">firing", ">dead", ">saturated", ">images/s", ">time")
+    many = shared(noun_of(run.recipe.dataset) for run in runs).many
+    table = new_table("run", ">loss", ">training", ">firing", ">dead", ">saturated", f">{many}/s", ">time")
     for number, run in enumerate(runs, start=1):
         figures = [UNKNOWN] * 6
         if run.epochs:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spikeformers.report.layout import bullets, heading, new_table, pairs
+from spikeformers.report.samples import IMAGE, Noun, noun_of
 from spikeformers.report.text import bar, count, duration, percent, size, word_value
 
 if TYPE_CHECKING:  # results come from rooms that import torch; `list` and `info` must not
@@ -96,14 +97,15 @@ def run_result(result: RunResult, title: str = "Run") -> RenderableType:
 
 
 def _accuracies(result: RunResult) -> list[tuple[str, str]]:
-    """Say of each accuracy which images it is on and how its epoch was chosen."""
+    """Say of each accuracy which samples it is on and how its epoch was chosen."""
+    many = noun_of(result.dataset).many
     last = f"after the last epoch ({len(result.epochs)})"
     if result.eval_part == "test":
-        best = f"at its best (epoch {result.best_epoch}); choosing on test images flatters"
+        best = f"at its best (epoch {result.best_epoch}); choosing on test {many} flatters"
         accuracies = f"{percent(result.test_accuracy)} {last}\n{percent(result.best_test_accuracy)} {best}"
         return [("test accuracy", accuracies)]
     held_out = f"{percent(result.last_accuracy)} {last}\n{percent(result.best_accuracy)} at its best"
-    best = f"with the weights of epoch {result.best_epoch}, best on the validation images"
+    best = f"with the weights of epoch {result.best_epoch}, best on the validation {many}"
     test = f"{percent(result.test_accuracy)} {last}\n{percent(result.best_test_accuracy)} {best}"
     return [("validation", f"{held_out} (epoch {result.best_epoch})"), ("test accuracy", test)]
 
@@ -134,13 +136,13 @@ def firing(rows: Sequence[Firing], title: str) -> RenderableType:
     return Group(heading(title), table)
 
 
-def predictions(rows: Sequence[Prediction]) -> RenderableType:
-    """The likeliest classes of each image."""
-    table = new_table("image", "class", ">probability", "")
+def predictions(rows: Sequence[Prediction], noun: Noun = IMAGE) -> RenderableType:
+    """The likeliest classes of each image or recording."""
+    table = new_table(noun.one, "class", ">probability", "")
     for row in rows:
         for rank, choice in enumerate(row.choices):
             table.add_row(
-                Text("" if rank else row.image),
+                Text("" if rank else row.file),
                 Text(choice.label, "" if rank else "bold"),
                 percent(choice.probability),
                 Text(bar(choice.probability), "blue"),

@@ -11,12 +11,17 @@ import pytest
 import torch
 
 from spikeformers import catalog, measure
-from spikeformers.models import create_model
+from spikeformers.data.events.array import Sensor
+from spikeformers.measure import Disturbances
+from spikeformers.models import SpikingModel, create_model
+from spikeformers.report.figures.event_frames import event_pictures
 from spikeformers.report.page.document import document
 from spikeformers.report.page.parts import Plate
 from spikeformers.report.page.study import Chip, Facts, Piece, Study, Training
 from spikeformers.report.results import Tile
+from spikeformers.report.samples import RECORDING
 from spikeformers.train import Evaluation
+from tests.data.frames.recordings import random_events
 
 HOSTILE = '<script>alert("1")</script>&amp;\'$x_1$'
 FACTS = Facts(command="spikeformers report 'a b' --out <x>", versions={"spikeformers": "0", "torch": "0"})
@@ -29,6 +34,11 @@ def make_study(name: str, *, label: str = "a run", robust: bool = False, **words
     torch.manual_seed(0)
     model = create_model(name, **words).eval()
     x = torch.randn(6, 1, 8, 8) * 3
+    return studied(model, x, name, label, robust)
+
+
+def studied(model: SpikingModel, x: torch.Tensor, name: str, label: str, robust: bool) -> Study:
+    """What is measured of a model on these inputs."""
     batches = [x[:4], x[4:]]
     profile = measure.profile(model, batches)
     deployed = list(measure.forms(model))[-1][1]
@@ -69,6 +79,37 @@ def make_study(name: str, *, label: str = "a run", robust: bool = False, **words
     )
 
 
+def make_event_study(*, label: str = "events") -> Study:
+    """The same of a model that looks at recordings: counts of made-up events."""
+    torch.manual_seed(0)
+    words = {"in_channels": 2, "image_size": (16, 16), "dim": 16, "depth": 1, "pooling": "0011"}
+    model = create_model("spikformer_2_64.digits", **words).eval()
+    frames = torch.poisson(torch.full((6, model.config.time_steps, 2, 16, 16), 0.5))
+    made = studied(model, frames, "spikformer_2_64.digits", label, robust=False)
+    sensor = Sensor(16, 16)
+    events = random_events(0, 500, sensor, last=300_000)
+    tiles = [
+        Tile(
+            image=event_pictures(each.sum(0, keepdims=True))[0], frames=each,
+            recorded=None if index else (events, sensor), label=HOSTILE, predicted=HOSTILE, probability=0.5,
+        )
+        for index, each in enumerate(frames[:2].numpy())
+    ]  # fmt: skip
+    words = Disturbances(draws=1, severities=(5,)).for_events()
+    labels = torch.zeros(6, dtype=torch.int64)
+    return replace(
+        made,
+        dataset="nmnist",
+        on="6 test recordings of nmnist",
+        noun=RECORDING,
+        tiles=tuple(tiles),
+        maps=measure.firing_maps(model, frames[:1]),
+        robustness=measure.robustness(
+            model, [(frames, labels)], mean=(0.0, 0.0), std=(1 / 255, 1 / 255), disturbances=words
+        ),
+    )
+
+
 def _tile(classes: tuple[str, ...], index: int) -> Tile:
     image = np.random.default_rng(index).integers(0, 255, (1, 8, 8), dtype=np.uint8)
     return Tile(image=image, label=classes[0], predicted=classes[index], probability=0.9)
@@ -91,6 +132,16 @@ def integer_study() -> Study:
     """A model whose neurons emit integers, and no paper, training or class that is special."""
     made = make_study("e_spikeformer_280k.digits")
     return replace(made, record=None, training=None, classes=tuple("0123456789"))
+
+
+@pytest.fixture(scope="session")
+def event_study() -> Study:
+    return make_event_study()
+
+
+@pytest.fixture(scope="session")
+def event_page(event_study: Study) -> str:
+    return document([event_study], FACTS)[0]
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,28 @@ def test_parts_open_and_tables_sort(view):
     assert part.locator("table").evaluate(cells) == sorted(values)
 
 
+@pytest.mark.parametrize(("motion", "moves"), [("no-preference", True), ("reduce", False)])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_recording_moves_unless_less_motion_is_wanted(browser, event_page, tmp_path, motion, moves, width):
+    path = tmp_path / "index.html"
+    path.write_text(event_page, encoding="utf-8")
+    context = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion=motion)
+    page = context.new_page()
+    asked, complaints = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(path.as_uri())
+    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+    assert complaints == []
+    film, still = page.locator(".film img"), page.locator(".film svg")
+    assert (film.is_visible(), still.is_visible()) == (moves, not moves)
+    assert film.evaluate("(image) => image.complete && image.naturalWidth > 300")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.emulate_media(media="print")
+    assert (film.is_visible(), still.is_visible()) == (False, True)
+    context.close()
+
+
 def test_without_scripts_everything_is_there(browser, file, view):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()

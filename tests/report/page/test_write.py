@@ -29,6 +29,14 @@ def test_a_page_lies_beside_its_figures(study, page, tmp_path):
             ElementTree.parse(file)
 
 
+def test_what_moves_lies_beside_the_page_too(event_study, tmp_path):
+    figures = write.write_page([event_study], FACTS, tmp_path / "index.html")
+    (film,) = [file for file in figures if file.suffix == ".gif"]
+    assert {film.with_suffix(".png"), film.with_suffix(".svg")} <= set(figures)
+    with Image.open(film) as image:
+        assert image.n_frames == event_study.time_steps
+
+
 def test_a_page_that_cannot_be_made_leaves_the_former_one(study, tmp_path, monkeypatch):
     page = tmp_path / "page.html"
     page.write_text("former")

@@ -4,7 +4,7 @@ Every convolution, linear, attention product and mask gets a verdict: "additions
 only" (spikes, 0, 1 and -1, choose which weights are added), "integer" (it multiplies
 integers, such as sums of spikes) or "real" (it multiplies real numbers). Where the
 structure of the model proves the verdict for every input, the table says so;
-elsewhere it rests on what test images showed.
+elsewhere it rests on what test samples showed.
 
 Models are audited as they would run: norms folded into the weights, RepConvs as one
 convolution. `--form trained` audits what is in the file, `--form unrolled` lets each
@@ -53,8 +53,8 @@ def run(
         form: fused: as it would run. trained: as it is in the file. unrolled: fused, integers as binary sub-steps.
         dataset: Name of a data set. None: the one each model was trained on.
         data_dir: Directory of the data set. None: the place its installer uses.
-        limit: Test images to look at, at most.
-        batch_size: Images computed at once.
+        limit: Test samples to look at, at most.
+        batch_size: Samples computed at once.
         device: Where to compute: cpu, cuda, cuda:1 ...
         csv: File for a table with a row for each call of an operation.
         json: Print one JSON document.
@@ -63,6 +63,7 @@ def run(
     from spikeformers.measure import audit
     from spikeformers.report.audit import audit_rows, audit_tables, side_by_side
     from spikeformers.report.csv import write_csv
+    from spikeformers.report.samples import shared
 
     found: dict[str, tuple[str, Audit]] = {}
     expect_files(csv)
@@ -78,9 +79,10 @@ def run(
     else:
         for subject in subjects:
             label, audited = found[subject.label]
-            console().print(audit_tables(audited, subject.label, label, subject.on))
+            console().print(audit_tables(audited, subject.label, label, subject.on, subject.noun))
         if len(found) > 1:
-            console().print(side_by_side({label: audited for label, (_, audited) in found.items()}))
+            audits = {label: audited for label, (_, audited) in found.items()}
+            console().print(side_by_side(audits, shared(subject.noun for subject in subjects)))
     _complain({label: audited for label, (_, audited) in found.items()})
 
 

@@ -1,8 +1,9 @@
-"""Measure the accuracy of a trained model on test images.
+"""Measure the accuracy of a trained model on test samples: images, or recordings of events.
 
 Without --dataset they are those of the data set the model was trained on. A run
 directory stands for its last checkpoint. With several --time-steps the model is
-measured with each of them, without training it again.
+measured with each of them, without training it again; recordings are cut into
+as many frames.
 
 Examples:
   spikeformers eval runs/digits_spikformer
@@ -44,8 +45,8 @@ def run(
         dataset: Name of a data set. None: the one the model was trained on.
         data_dir: Directory of the data set. None: the place its installer uses.
         time_steps: Time steps to measure with: 4, 1,2,4 or 1..8. None: the model's own.
-        batch_size: Images computed at once.
-        workers: Processes that read images ahead. None: as many as there is work for.
+        batch_size: Samples computed at once.
+        workers: Processes that read samples ahead. None: as many as there is work for.
         device: Where to compute: cpu, cuda, cuda:1 ...
         json: Print one JSON document with the key "accuracy" (0 to 1) and more.
     """
@@ -77,15 +78,17 @@ def run(
 
 
 def show(rows: Sequence[OverTime], trained: Trained, dataset: str, *, json: bool) -> None:
-    """Print results; images that could not be read are named on stderr as well."""
+    """Print results; samples that could not be read are named on stderr as well."""
     from spikeformers.cli.progress import unreadable_lines
     from spikeformers.report.over_time import over_time
+    from spikeformers.report.samples import noun_of
 
+    noun = noun_of(trained.dataset)
     unreadable = tuple(dict.fromkeys(name for row in rows for name in row.result.unreadable))
     if unreadable:
-        error_console().print(unreadable_lines(unreadable), markup=False, soft_wrap=True)
+        error_console().print(unreadable_lines(unreadable, noun), markup=False, soft_wrap=True)
     facts = {"model": trained.name, "dataset": dataset, "checkpoint": trained.checkpoint}
-    about = {"model": trained.name, "dataset": f"{dataset}, test images"}
+    about = {"model": trained.name, "dataset": f"{dataset}, test {noun.many}"}
     if json:
         print_json({"over_time": rows, **facts} if len(rows) > 1 else {**rows[0].to_dict(), **facts})
     elif len(rows) > 1:

@@ -3,7 +3,7 @@
 Models stand side by side, each as it was trained and with its norms folded into
 its weights. Four conventions price the same counts; each is printed with what it
 includes and where its constants come from. `module:function` names a plain torch
-module, such as an ANN to compare with. Images are those of the test part, spread
+module, such as an ANN to compare with. Samples are those of the test part, spread
 evenly over it.
 
 Examples:
@@ -50,8 +50,8 @@ def run(
         models: Run directories, checkpoint files, or module:function for a plain torch module.
         dataset: Name of a data set. None: the one each model was trained on.
         data_dir: Directory of the data set. None: the place its installer uses.
-        limit: Test images to look at, at most.
-        batch_size: Images computed at once; NeuroBench's split into ACs and MACs depends on it.
+        limit: Test samples to look at, at most.
+        batch_size: Samples computed at once; NeuroBench's split into ACs and MACs depends on it.
         convention: neurobench, paper, exact, memory, or a TOML file of your own. None: these four.
         layers: Show every call of every operation, not the costliest only.
         firing: Show how often every neuron layer fires, which neurons never do, and which always.
@@ -140,20 +140,23 @@ def _print(
 ) -> None:
     from spikeformers.report import accelerator, profile
     from spikeformers.report.firing_statistics import firing_statistics
+    from spikeformers.report.samples import shared
 
-    page, first = console(), next(iter(found.values()))
+    page, first, noun = console(), next(iter(found.values())), shared(subject.noun for subject in subjects)
     for subject in subjects:
         each = found[subject.label]
-        page.print(profile.overview(each, subject.label, subject.on))
+        page.print(profile.overview(each, subject.label, subject.on, subject.noun))
         prices = [energy.convention for energy in each.deployed.energies]
         convention = "exact" if "exact" in prices else prices[0]
-        page.print(profile.layers(each, subject.label, convention, *([None] if every else [])))
+        most = None if every else profile.SHORT
+        page.print(profile.layers(each, subject.label, convention, most, subject.noun))
         neurons = fired.get(subject.label)
         if neurons is not None:
             page.print(firing_statistics(neurons, subject.label, subject.on))
-    page.print(profile.energies(found, " and ".join(dict.fromkeys(subject.on for subject in subjects))))
+    on = " and ".join(dict.fromkeys(subject.on for subject in subjects))
+    page.print(profile.energies(found, on, noun=noun))
     if chips:
-        page.print(accelerator.accelerators(chips, first.deployed.label))
+        page.print(accelerator.accelerators(chips, first.deployed.label, noun))
         for label, reports in chips.items():
             for report in reports if every else []:
-                page.print(accelerator.accelerator_layers(report, label))
+                page.print(accelerator.accelerator_layers(report, label, noun))

@@ -2,7 +2,7 @@
 
 The page is one HTML file that opens from the disk and needs no network; its
 figures lie beside it as PNG and SVG. Several models stand side by side. Accuracy
-is measured on all test images, everything else on --limit of them, spread evenly.
+is measured on all test samples, everything else on --limit of them, spread evenly.
 
 Examples:
   spikeformers report runs/digits_spikformer
@@ -39,9 +39,9 @@ def run(
         dataset: Name of a data set. None: the one each model was trained on.
         data_dir: Directory of the data set. None: the place its installer uses.
         out: Directory, or a file that ends in .html. None: report/ in the run, of several models ./report.
-        limit: Test images to look at, at most; accuracy is measured on all of them.
+        limit: Test samples to look at, at most; accuracy is measured on all of them.
         robustness: Measure accuracy under disturbances, too; this takes longest.
-        batch_size: Images computed at once; NeuroBench's split into ACs and MACs depends on it.
+        batch_size: Samples computed at once; NeuroBench's split into ACs and MACs depends on it.
         device: Where to compute: cpu, cuda, cuda:1 ...
         csv: File for a table with a row for each model.
         json: Print one JSON document with all figures.

@@ -1,9 +1,11 @@
-"""Measure how accurate models stay when pictures, weights or spikes are disturbed.
+"""Measure how accurate models stay when inputs, weights or spikes are disturbed.
 
 Pictures are corrupted in five severities and attacked along surrogate gradients
-(FGSM, PGD), noise is added to the weights, and spikes get lost. Models stand
-side by side and meet the same corruptions. Images are those of the test part,
-spread evenly over it. Options that take several values take them between commas.
+(FGSM, PGD), noise is added to the weights, and spikes get lost. Of recordings of
+events, events are lost, added or late, and pixels hot or dead, instead; attacks
+are for pictures only. Models stand side by side and meet the same corruptions.
+Samples are those of the test part, spread evenly over it. Options that take
+several values take them between commas.
 
 Examples:
   spikeformers robustness runs/digits_spikformer
@@ -33,7 +35,7 @@ def run(
     data_dir: Path | None = None,
     limit: int = 500,
     batch_size: int = 100,
-    only: str = "corruptions,attacks,weights,spikes",
+    only: str | None = None,
     corruptions: str | None = None,
     severities: str = "1,2,3,4,5",
     attacks: str = "fgsm,pgd",
@@ -57,10 +59,10 @@ def run(
         models: Run directories, checkpoint files, or module:function for a plain torch module.
         dataset: Name of a data set. None: the one each model was trained on.
         data_dir: Directory of the data set. None: the place its installer uses.
-        limit: Test images to look at, at most.
-        batch_size: Images computed at once.
-        only: What to disturb: corruptions, attacks, weights, spikes.
-        corruptions: Names of corruptions. None: all.
+        limit: Test samples to look at, at most.
+        batch_size: Samples computed at once.
+        only: What to disturb: corruptions, attacks, weights, spikes. None: all that suits the data.
+        corruptions: Names of corruptions. None: all of pictures, or all of events.
         severities: Of corruptions, 1 to 5.
         attacks: fgsm, pgd.
         epsilons: Largest change of a pixel's value in an attack, in units of 1/255 of its range.
@@ -82,6 +84,7 @@ def run(
     from spikeformers.measure import Disturbances
     from spikeformers.report.csv import write_csv
     from spikeformers.report.robustness import robustness_rows, robustness_tables
+    from spikeformers.report.samples import shared
     from spikeformers.report.style import picture_kind
 
     words = Disturbances(
@@ -97,13 +100,15 @@ def run(
         lost_spikes=parse_numbers("--lost-spikes", lost_spikes),
         spurious_spikes=parse_numbers("--spurious-spikes", spurious_spikes or ""),
         seed=seed,
-    ).only(*parse_words(only))
+    )
+    words = words if only is None else words.only(*parse_words(only))
     expect_files(csv, plot)
     if plot is not None:
         picture_kind(plot)  # complains before anything is measured
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     on = {subject.label: subject.on for subject in subjects}
-    found = {subject.label: _measured(subject, words, batch_size) for subject in subjects}
+    given = {"named": corruptions is not None, "only": only is not None}
+    found = {each.label: _measured(each, _suiting(each, words, **given), batch_size) for each in subjects}
     if csv is not None:
         write_csv(csv, robustness_rows(found))
     if plot is not None:
@@ -111,7 +116,23 @@ def run(
     if json:
         print_json({"robustness": found, "picture": plot})
     else:
-        console().print(robustness_tables(found, on))
+        console().print(robustness_tables(found, on, shared(subject.noun for subject in subjects)))
+
+
+def _suiting(subject: Subject, words: Disturbances, *, named: bool, only: bool) -> Disturbances:
+    """What was asked for; for events, what suits them where no corruptions were named, and no parts."""
+    from dataclasses import replace
+
+    from spikeformers.report.samples import RECORDING
+
+    if subject.noun != RECORDING:
+        return words
+    suited = words.for_events()
+    return replace(
+        suited,
+        corruptions=words.corruptions if named else suited.corruptions,
+        attacks=words.attacks if only else suited.attacks,
+    )
 
 
 def _measured(subject: Subject, words: Disturbances, batch_size: int) -> Robustness:
@@ -121,7 +142,7 @@ def _measured(subject: Subject, words: Disturbances, batch_size: int) -> Robustn
     with counting(f"disturbing {subject.label}", subject.samples) as progress:
         return robustness(
             subject.model,
-            subject.pictures(batch_size),
+            subject.raw(batch_size),
             mean=subject.mean,
             std=subject.std,
             disturbances=words,

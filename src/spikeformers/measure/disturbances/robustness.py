@@ -157,24 +157,28 @@ def robustness(
     is seeded for every batch, and so does depend on them.
 
     Args:
-        model: takes normalised pictures [B, C, H, W] and returns logits [B, K], on any device. It is run in eval mode;
-            afterwards its modes, weights, gradients and surrogates are what they were.
-        data: batches of uint8 pictures [B, C, H, W] and their labels, int64 [B]. It is read once, in order.
+        model: takes normalised pictures [B, C, H, W], or frames [B, T, C, H, W], and returns logits [B, K], on any
+            device. It is run in eval mode; afterwards its modes, weights, gradients and surrogates are what they were.
+        data: batches of uint8 pictures [B, C, H, W], or counts of events, float32 [B, T, C, H, W], and their labels,
+            int64 [B]. It is read once, in order.
         mean, std: normalisation per channel, of pixels scaled to 0..1.
-        disturbances: which, and how strong; None is the default `Disturbances`.
+        disturbances: which, and how strong; None is the default `Disturbances`, of events their `for_events`.
         limit: pictures at most; the last batch is cut.
         progress: is told how far it is, as a number of pictures: each counts by the share of trials it went through.
 
     Raises:
-        InputError: no pictures, pictures that are not uint8 [B, C, H, W], no labels or labels outside of the model's
-            classes, or attacks on a model through which no gradient passes.
+        InputError: no samples, samples of another form, no labels or labels outside of the model's classes, attacks on
+            events or on a model through which no gradient passes, or corruptions that are not for these samples.
     """
     model = getattr(model, "_orig_mod", model)  # what torch.compile wraps; hooks need the modules themselves
-    words = disturbances or Disturbances()
-    bench = _Bench(Victim(model, mean, std), words, progress)
+    bench: _Bench | None = None
     with eval_mode(model):
         for images, labels in batches(data, limit):
+            if bench is None:
+                bench = _Bench(Victim(model, mean, std), _suiting(disturbances, images), progress)
             bench.show(_checked(images, labels, bench.samples))
+    if bench is None:
+        raise InputError("there is nothing to measure: the data holds no samples.")
     return bench.result()
 
 
@@ -209,8 +213,6 @@ class _Bench:
 
     def result(self) -> Robustness:
         """Everything so far."""
-        if not self.samples:
-            raise InputError("there is nothing to measure: the data holds no pictures.")
         model = self.victim.model
         return Robustness(
             name=getattr(model, "name", None) or type(model).__name__,
@@ -249,11 +251,25 @@ class _Bench:
             self.progress(self.samples + int(share * len(shown.images)))
 
 
-def _checked(images: Tensor, labels: Tensor | None, first: int) -> Shown:
-    if images.dtype != torch.uint8 or images.dim() != 4:
+def _suiting(disturbances: Disturbances | None, images: Tensor) -> Disturbances:
+    """What the first batch is to be tried with."""
+    if images.dim() != 5:
+        return disturbances or Disturbances()
+    if disturbances is None:
+        return Disturbances().for_events()
+    if disturbances.attacks and disturbances.epsilons:
         raise InputError(
-            f"robustness takes uint8 pictures [B, C, H, W], not yet normalised; got {images.dtype} "
-            f"{list(images.shape)}."
+            "attacks change pixels by a part of their range, and counts of events have none. Leave attacks out: "
+            "--only corruptions,weights,spikes."
+        )
+    return disturbances
+
+
+def _checked(images: Tensor, labels: Tensor | None, first: int) -> Shown:
+    if (images.dtype, images.dim()) not in ((torch.uint8, 4), (torch.float32, 5)):
+        raise InputError(
+            "robustness takes uint8 pictures [B, C, H, W], not yet normalised, or counts of events, float32 "
+            f"[B, T, C, H, W]; got {images.dtype} {list(images.shape)}."
         )
     if labels is None or len(labels) != len(images):
         raise InputError("robustness needs the label of every picture: give pairs of pictures and labels.")

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from spikeformers.errors import InputError, UnknownNameError, suggest
 from spikeformers.measure.disturbances.attacks import ATTACKS
-from spikeformers.measure.disturbances.corruptions import CORRUPTIONS, SEVERITIES, corruption
+from spikeformers.measure.disturbances.corruptions import CORRUPTIONS, EVENT_CORRUPTIONS, SEVERITIES, corruption
 from spikeformers.measure.disturbances.surrogates import OWN
 from spikeformers.ops import Surrogate
 
@@ -22,7 +22,7 @@ class Disturbances:
     """What a model is tried with; an empty tuple leaves something out.
 
     Args:
-        corruptions: names, of `disturbances.corruptions.CORRUPTIONS`.
+        corruptions: names, of `disturbances.corruptions.CORRUPTIONS`, or for recordings of `EVENT_CORRUPTIONS` there.
         severities: of each corruption, 1 to 5.
         attacks: "fgsm" and "pgd".
         epsilons: largest change of a pixel in an attack, in units of 1/255 of the pixel range.
@@ -97,6 +97,13 @@ class Disturbances:
             word: value for part, words in emptied.items() if part not in parts for word, value in words.items()
         }
         return replace(self, **left_out)
+
+    def for_events(self) -> Disturbances:
+        """These for recordings: their corruptions in the place of those of pictures, and no attacks.
+
+        An attack may change a pixel by epsilon/255 of its range; a count of events has no range.
+        """
+        return replace(self, corruptions=tuple(EVENT_CORRUPTIONS) if self.corruptions else (), attacks=())
 
     def size_of_steps(self, epsilon: float) -> float:
         """The step size of PGD at this epsilon."""

@@ -39,7 +39,7 @@ class Shown:
     """A batch.
 
     Args:
-        images: uint8 [B, C, H, W].
+        images: uint8 [B, C, H, W], or counts of events, float32 [B, T, C, H, W].
         labels: int64 [B].
         first: number of its first picture.
     """

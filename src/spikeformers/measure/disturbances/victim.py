@@ -19,7 +19,7 @@ class Victim:
     """A model in eval mode and its normalisation.
 
     Args:
-        model: takes normalised pictures [B, C, H, W], returns logits [B, K].
+        model: takes normalised pictures [B, C, H, W], or frames [B, T, C, H, W], returns logits [B, K].
         mean, std: per channel, of pixels scaled to 0..1.
         weights: take the place of parameters of these names.
     """
@@ -36,7 +36,7 @@ class Victim:
         return torch.device("cpu") if parameter is None else parameter.device
 
     def logits(self, pixels: Tensor) -> Tensor:
-        """Pixels from 0 to 255, uint8 or float [B, C, H, W] -> logits [B, K] on the model's device.
+        """Pixels 0..255, uint8 or float [B, C, H, W], or frames [B, T, C, H, W] -> logits [B, K] on the model's device.
 
         Raises:
             InputError: the model returns something else.

@@ -67,7 +67,14 @@ def attention_over_inputs(images: NDArray[np.uint8], maps: Sequence[AttentionMap
     return picture(width, 0.8 + side * _shape(images) * len(images) + 0.14 * lines_of(note, width), draw)
 
 
-def attention_by_step(image: NDArray[np.uint8], maps: Sequence[AttentionMap], sample: int = 0, on: str = "") -> Figure:
+def attention_by_step(
+    image: NDArray[np.uint8],
+    maps: Sequence[AttentionMap],
+    sample: int = 0,
+    on: str = "",
+    *,
+    steps_seen: NDArray[np.uint8] | None = None,
+) -> Figure:
     """A row for each attention, a column for each time step, over one input.
 
     Args:
@@ -75,6 +82,7 @@ def attention_by_step(image: NDArray[np.uint8], maps: Sequence[AttentionMap], sa
         maps: of inputs among which it is.
         sample: its place among them.
         on: what the input is, in words.
+        steps_seen: uint8 [T, C, H, W], what is seen at each time step, where that differs; None: the image.
     """
     shown = evenly(maps, MOST)
     panels = [each.relative()[sample] for each in shown]  # each [T, H, W]
@@ -91,7 +99,7 @@ def attention_by_step(image: NDArray[np.uint8], maps: Sequence[AttentionMap], sa
             name = folded(layer_label(each.name, each.call), LETTERS)
             cells[row, 0].set_ylabel(name, fontsize=7.5, rotation=0, ha="right", va="center")
             for axes, step in zip(cells[row, 1:], steps, strict=True):
-                _over(axes, image, values[step], top)
+                _over(axes, image if steps_seen is None else steps_seen[step], values[step], top)
         for axes, title in zip(cells[0], ["input", *(f"step {step + 1}" for step in steps)], strict=True):
             axes.set_title(title, fontsize=7.5, fontweight="normal", loc="center")
         _scale(figure, cells, top)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure, FigureBase
 
 from spikeformers.report.figures.layers import by_layer
+from spikeformers.report.samples import IMAGE, Noun
 from spikeformers.report.style import COLOURS, QUIET, colour, picture
 from spikeformers.report.text import joules
 
@@ -20,7 +21,7 @@ PARTS = ("compute", "memory")
 COMPUTE, MEMORY = COLOURS[0], COLOURS[5]
 
 
-def energy_by_convention(forms: Sequence[Form]) -> Figure:
+def energy_by_convention(forms: Sequence[Form], noun: Noun = IMAGE) -> Figure:
     """One group of bars for each convention, one bar for each form of the model."""
     conventions = [each.convention for each in forms[0].energies]
     height = 1.0 + 0.34 * len(conventions) * len(forms)
@@ -36,7 +37,7 @@ def energy_by_convention(forms: Sequence[Form]) -> Figure:
         axes.set_yticks(range(len(conventions)), conventions)
         axes.invert_yaxis()
         axes.grid(visible=False)
-        axes.set(title="Energy of one image", xticklabels=[])
+        axes.set(title=f"Energy of one {noun.one}", xticklabels=[])
         axes.tick_params(axis="x", length=0)
         axes.margins(x=0.2)
         if len(forms) > 1:

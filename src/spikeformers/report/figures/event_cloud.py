@@ -55,14 +55,16 @@ def _space(figure: FigureBase, events: Events, sensor: Sensor) -> None:
         _milliseconds(events), events["x"], events["y"], c=_inks(events, sensor), s=2.5, alpha=0.7, linewidths=0,
         depthshade=False, rasterized=True,
     )  # fmt: skip
-    axes.set_box_aspect((2.1, 1, max(0.35, min(1.4, sensor.height / sensor.width))), zoom=1.4)
+    axes.set_box_aspect((2.1, 1, max(0.35, min(1.05, sensor.height / sensor.width))), zoom=1.4)
     axes.view_init(elev=16, azim=-62)
     axes.set(ylim=(0, sensor.width - 1), zlim=(sensor.height - 1, 0))
     axes.set_xlabel("time, ms", fontsize=8, labelpad=8)
     axes.set_ylabel("x, pixels", fontsize=8, labelpad=0)
     axes.set_zlabel("y, pixels", fontsize=8, labelpad=-2)
     for axis, most in ((axes.xaxis, 6), (axes.yaxis, 3), (axes.zaxis, 3)):
-        axis.set_major_locator(MaxNLocator(most, integer=True))
+        # Those of a locator may lie outside, where their labels are not drawn but take room all the same.
+        low, high = sorted(axis.get_view_interval())
+        axis.set_ticks([each for each in MaxNLocator(most, integer=True).tick_values(low, high) if low <= each <= high])
         axis.pane.set(facecolor="none", edgecolor=GRID)
         axis.set_tick_params(labelsize=7.5, pad=-1)
 
@@ -80,9 +82,13 @@ def _milliseconds(events: Events) -> NDArray[np.float64]:
 
 
 def _inks(events: Events, sensor: Sensor) -> list[str]:
-    return np.where((events["p"] == 1) | (sensor.polarities == 1), ON, OFF).tolist()
+    return [ON if brighter or sensor.polarities == 1 else OFF for brighter in (events["p"] == 1).tolist()]
 
 
 def _note(known: int, every: int, on: str) -> str:
-    words = f"A point is an event, of {count(known)}. " if every == 1 else f"Every {every}th of {count(known)} events. "
+    words = (
+        f"A point is an event, of {count(known)}. "
+        if every == 1
+        else f"A point is an event, one in {every} of {count(known)}. "
+    )
     return f"{words}Time is counted from the first of them. {f'Input: {on}.' if on else ''}".strip()

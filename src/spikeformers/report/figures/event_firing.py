@@ -5,15 +5,16 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.image import AxesImage
+from matplotlib.text import Text
+from numpy.typing import NDArray
 from PIL import Image
 
 from spikeformers.report.figures.event_frames import STEPS, Frames, event_pictures, show_picture
@@ -78,9 +79,11 @@ def firing_film(frames: Frames, maps: Sequence[FiringMap] = (), on: str = "") ->
     note = f"{MOTION}{MAPS if shown else ''}{_rest(shown, known, on)}".strip()
     width = 3.4 + 1.35 * columns + (0.5 if shown else 0)
     moving: list[AxesImage] = []
+    titles: list[Text] = []
 
     def draw(figure: FigureBase) -> None:
-        entitle(figure, "\n", note, width)  # the line of the time step's number
+        entitle(figure, "", note, width)
+        titles.append(figure.suptitle(" ", fontsize=11, fontweight="bold", x=0.01, ha="left"))
         grid = figure.add_gridspec(2, 2 + columns, width_ratios=[1.2, 1.2, *[1] * columns])
         left = figure.add_subplot(grid[:, :2])
         show_picture(left, pictures[0])
@@ -95,7 +98,7 @@ def firing_film(frames: Frames, maps: Sequence[FiringMap] = (), on: str = "") ->
 
     figure = picture(width, 3.5 + 0.14 * lines_of(note, width), draw)
     contents = [pictures.transpose(0, 2, 3, 1), *(each.rate for each in shown)]
-    return _gif(list(_played(figure, moving, contents)))
+    return _gif(list(_played(figure, titles[0], moving, contents)))
 
 
 def _chosen(maps: Sequence[FiringMap]) -> tuple[list[FiringMap], int]:
@@ -138,30 +141,43 @@ def _rest(shown: Sequence[FiringMap], known: int, on: str) -> str:
     return f"{words}Input: {on}." if on else words.strip()
 
 
-def _played(figure: Figure, moving: Sequence[AxesImage], contents: Sequence[np.ndarray]) -> Iterator[Image.Image]:
+def _played(
+    figure: Figure, title: Text, moving: Sequence[AxesImage], contents: Sequence[np.ndarray]
+) -> Iterator[Image.Image]:
     """The figure at every time step."""
     figure.set_facecolor(PAPER)
     figure.set_dpi(DOTS)
-    canvas = figure.canvas
-    assert isinstance(canvas, FigureCanvasAgg)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out anew for each picture, the panels would tremble
+    canvas: Any = figure.canvas
     total = len(contents[0])
     for step in range(total):
         for image, content in zip(moving, contents, strict=True):
             image.set_data(_at(content, step))
-        if figure._suptitle is not None:
-            figure._suptitle.set_text(f"Time step {step + 1} of {total}")
+        title.set_text(f"Time step {step + 1} of {total}")
         canvas.draw()
         yield Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
 
 
 def _gif(pictures: Sequence[Image.Image]) -> bytes:
     """A GIF that repeats; one palette for all pictures, so that a colour means the same throughout."""
-    wide = Image.new("RGB", (sum(each.width for each in pictures), pictures[0].height))
-    for index, each in enumerate(pictures):
-        wide.paste(each, (index * each.width, 0))
-    palette = wide.quantize(COLOURS_IN_ALL, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    few = [each.quantize(palette=palette, dither=Image.Dither.NONE) for each in pictures]
+    pixels = np.stack([np.asarray(each) for each in pictures]).astype(np.int64)  # [T, H, W, 3]
+    known, where = np.unique(pixels @ (1 << 16, 1 << 8, 1), return_inverse=True)
+    colours = np.stack([known >> 16, known >> 8 & 255, known & 255], axis=1)
+    palette = _palette(pixels)
+    # Pillow would look up colours in steps of 8, so that white paper would become grey.
+    nearest = ((colours[:, None] - palette) ** 2).sum(2).argmin(1).astype(np.uint8)
+    few = [Image.fromarray(each) for each in nearest[where].reshape(pixels.shape[:3])]
+    for each in few:
+        each.putpalette(palette.astype(np.uint8).tobytes())
     file = io.BytesIO()
     durations = [SLOW] * (len(few) - 1) + [PAUSE]
     few[0].save(file, format="GIF", save_all=True, append_images=few[1:], duration=durations, loop=0, disposal=1)
     return file.getvalue()
+
+
+def _palette(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Colours that stand for all those of some pictures [T, H, W, 3], that of the paper (a corner) exactly: [K, 3]."""
+    whole = Image.fromarray(pixels.reshape(-1, *pixels.shape[2:]).astype(np.uint8))
+    few = whole.quantize(COLOURS_IN_ALL - 1, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    return np.concatenate([pixels[0, 0, :1], np.array(few.getpalette()).reshape(-1, 3)])

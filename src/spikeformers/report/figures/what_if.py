@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from spikeformers.report.samples import IMAGE, Noun
 from spikeformers.report.style import colour, picture
 from spikeformers.report.text import short
 
@@ -18,14 +19,14 @@ if TYPE_CHECKING:
 
 Answer = Callable[["AcceleratorReport"], float]
 QUESTIONS: dict[str, tuple[str, str, Answer]] = {
-    "pes": ("Processing elements (PEs)", "images per second", lambda report: report.fps),
-    "parallel_steps": ("Time steps computed at once", "images per second", lambda report: report.fps),
-    "skip_lanes": ("Lanes that skip zeros (1: none)", "images per second", lambda report: report.fps),
-    "weight_bits": ("Bits of a weight", "weight bits read per image", lambda report: report.total("weight_bits")),
+    "pes": ("Processing elements (PEs)", "{0.many} per second", lambda report: report.fps),
+    "parallel_steps": ("Time steps computed at once", "{0.many} per second", lambda report: report.fps),
+    "skip_lanes": ("Lanes that skip zeros (1: none)", "{0.many} per second", lambda report: report.fps),
+    "weight_bits": ("Bits of a weight", "weight bits read per {0.one}", lambda report: report.total("weight_bits")),
 }
 
 
-def what_if(chips: Sequence[Chip]) -> Figure:
+def what_if(chips: Sequence[Chip], noun: Noun = IMAGE) -> Figure:
     """One panel for each parameter, one line for each accelerator; the published value is a filled mark."""
 
     def draw(figure: FigureBase) -> None:
@@ -35,7 +36,7 @@ def what_if(chips: Sequence[Chip]) -> Figure:
                 _line(axes, chip, word, index)
             _ticks(axes, sorted({value for chip in chips for value, _ in _points(chip, word)}))
             title, unit, _ = QUESTIONS[word]
-            axes.set(title=f"{title}, times as many" if word == "pes" else title, ylabel=unit)
+            axes.set(title=f"{title}, times as many" if word == "pes" else title, ylabel=unit.format(noun))
             axes.set_ylim(0, 1.1 * axes.dataLim.y1 if axes.has_data() else 1)
             axes.yaxis.set_major_formatter(lambda value, _: short(value))
         handles, labels = panels[0, 0].get_legend_handles_labels()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from spikeformers.report.figures.what_if import QUESTIONS, what_if
 from spikeformers.report.page.html import Content, Markup
 from spikeformers.report.page.parts import Cell, Row, Sheet, bullets, code, details, paragraph, table
+from spikeformers.report.samples import Noun
 from spikeformers.report.text import UNKNOWN, count, joules, percent, short
 
 if TYPE_CHECKING:
@@ -18,31 +19,31 @@ ENERGY = "energy, as far as known"
 
 def section(study: Study, sheet: Sheet) -> Content:
     """Predictions of a parametric model, beside what the authors published of their own workloads."""
-    chips = study.chips
+    chips, noun = study.chips, study.noun
     curves = sheet.place(
         "what-if",
-        what_if(chips),
+        what_if(chips, noun),
         title="What if",
         caption="What if: one parameter changed at a time, all others as published or assumed. Filled mark: the "
         "accelerator as it is. Zero skipping with n lanes skips at most n − 1 of n cycles.",
-        description="; ".join(f"{chip.report.accelerator}: {short(chip.report.fps)} images/s" for chip in chips),
+        description="; ".join(f"{chip.report.accelerator}: {short(chip.report.fps)} {noun.many}/s" for chip in chips),
     )
     return [
         paragraph(
-            f"Predicted, not measured: cycles of a parametric model for one image, {study.profile.deployed.label}. "
-            "Waiting for memory and filling pipelines take no time in it. The published images (frames) per second are "
-            "of the authors' own workloads, not of this network: the difference says how far apart the two are, and "
-            "nothing was fitted to it."
+            f"Predicted, not measured: cycles of a parametric model for one {noun.one}, "
+            f"{study.profile.deployed.label}. Waiting for memory and filling pipelines take no time in it. The "
+            "published images (frames) per second are of the authors' own workloads, not of this network: the "
+            "difference says how far apart the two are, and nothing was fitted to it."
         ),
-        _table(chips),
+        _table(chips, noun),
         curves,
         [_basis(chip.report, sheet) for chip in chips],
-        details("What-if in numbers", [_answers(chip) for chip in chips]),
+        details("What-if in numbers", [_answers(chip, noun) for chip in chips]),
         details("Layer by layer", [_layers(chip.report) for chip in chips]),
     ]
 
 
-def _table(chips: tuple[Chip, ...]) -> Markup:
+def _table(chips: tuple[Chip, ...], noun: Noun) -> Markup:
     rows: list[Row] = []
     for report in (chip.report for chip in chips):
         published = report.published.get("fps")
@@ -66,11 +67,11 @@ def _table(chips: tuple[Chip, ...]) -> Markup:
         ">cycles",
         ">PEs busy",
         ">energy, as far as known",
-        ">images/s",
+        f">{noun.many}/s",
         ">published images/s",
         ">predicted − published",
     ]
-    return table(headers, rows, caption="One image", stack=True)
+    return table(headers, rows, caption=f"One {noun.one}", stack=True)
 
 
 def _difference(report: AcceleratorReport) -> str:
@@ -87,7 +88,7 @@ def _basis(report: AcceleratorReport, sheet: Sheet) -> Markup:
     )
 
 
-def _answers(chip: Chip) -> Markup:
+def _answers(chip: Chip, noun: Noun) -> Markup:
     rows: list[Row] = []
     for word, (question, _, _) in QUESTIONS.items():
         for value, report in chip.asked(word):
@@ -107,7 +108,7 @@ def _answers(chip: Chip) -> Markup:
         "parameter",
         ">value",
         ">cycles",
-        ">images/s",
+        f">{noun.many}/s",
         ">PEs busy",
         ">energy, as far as known",
         ">weight bits read",

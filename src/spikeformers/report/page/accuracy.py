@@ -15,26 +15,26 @@ if TYPE_CHECKING:
 
 def section(study: Study, sheet: Sheet) -> Content:
     """How often it is right."""
-    result = study.evaluation
+    result, many = study.evaluation, study.noun.many
     shares = [row[index] / max(1, sum(row)) for index, row in enumerate(result.confusion)]
     worst = min(range(len(shares)), key=shares.__getitem__)
     matrix = sheet.place(
         "confusion-matrix",
         confusion_matrix(result.confusion, study.classes),
         title="Confusion matrix",
-        caption="Each row is a true class; the number of its test images that were taken for each class. Bold: wrong.",
+        caption=f"Each row is a true class; the number of its test {many} that were taken for each class. Bold: wrong.",
         description=f"{count(result.correct)} of {count(result.samples)} on the diagonal.",
     )
     by_class = sheet.place(
         "accuracy-by-class",
         class_accuracy(result.confusion, study.classes),
         title="Accuracy by class",
-        caption="Recall: the share of each class's test images that is recognised.",
+        caption=f"Recall: the share of each class's test {many} that is recognised.",
         description=f"Lowest: {study.classes[worst]}, {percent(shares[worst], 1)}.",
     )
     return [
         paragraph(
-            f"{count(result.correct)} of all {count(result.samples)} test images of {study.dataset} are recognised: ",
+            f"{count(result.correct)} of all {count(result.samples)} test {many} of {study.dataset} are recognised: ",
             f"{percent(result.accuracy)}. Least often recognised is the class {study.classes[worst]!r} "
             f"({percent(shares[worst], 1)}). Mean cross-entropy {result.loss:.4f}.",
         ),
@@ -46,7 +46,7 @@ def section(study: Study, sheet: Sheet) -> Content:
 
 def training_lines(study: Study) -> list[Content]:
     """Where the checkpoint comes from, and whether its choice flatters the accuracy."""
-    training = study.training
+    training, many = study.training, study.noun.many
     if training is None:
         return ["The checkpoint does not say how it was trained."]
     last = training.epoch == training.epochs
@@ -56,15 +56,15 @@ def training_lines(study: Study) -> list[Content]:
     ]
     if training.eval_part == "test" and not last:
         lines.append(
-            "No validation images were held out. If this epoch was chosen for its accuracy, it was chosen on the test "
-            "images, and the accuracy above flatters the model."
+            f"No validation {many} were held out. If this epoch was chosen for its accuracy, it was chosen on the test "
+            f"{many}, and the accuracy above flatters the model."
         )
     elif training.eval_part == "test":
-        lines.append("The epoch was not chosen by looking at test images; no validation images were held out.")
+        lines.append(f"The epoch was not chosen by looking at test {many}; no validation {many} were held out.")
     else:
-        lines.append("Epochs were judged on validation images, which are not among the test images above.")
+        lines.append(f"Epochs were judged on validation {many}, which are not among the test {many} above.")
     unreadable = len(study.evaluation.unreadable)
-    return lines + ([f"{unreadable} images could not be read and are in no figure."] if unreadable else [])
+    return lines + ([f"{unreadable} {many} could not be read and are in no figure."] if unreadable else [])
 
 
 def _classes(study: Study, shares: list[float]) -> Content:
@@ -82,4 +82,4 @@ def _classes(study: Study, shares: list[float]) -> Content:
                 Cell(percent(precision, 1), precision or 0.0),
             ]
         )
-    return table(["class", ">test images", ">recognised", ">recall", ">precision"], rows)
+    return table(["class", f">test {study.noun.many}", ">recognised", ">recall", ">precision"], rows)

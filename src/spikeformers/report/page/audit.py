@@ -21,6 +21,7 @@ from spikeformers.report.page.parts import (
     share_bar,
     table,
 )
+from spikeformers.report.samples import Noun
 from spikeformers.report.text import UNKNOWN, count, percent
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ MEANING: dict[Verdict, str] = {
     "real": "weights meet real numbers: multiplications",
 }
 LOOK = {"additions only": "plain", "integer": "integer", "real": "real"}
-EVIDENCE = {"proof": "proven", "observed": "seen on the images", "declared": "declared, not seen"}
+EVIDENCE = {"proof": "proven", "observed": "seen", "declared": "declared, not seen"}
 
 
 def section(study: Study, sheet: Sheet) -> Content:
@@ -51,27 +52,29 @@ def section(study: Study, sheet: Sheet) -> Content:
     return [
         paragraph(
             "Spike-driven means that weights meet spikes only, so that additions suffice. ",
-            tag("b", f"{answer(audit)}. "),
+            tag("b", f"{answer(audit, study.noun)}. "),
             "Each convolution, linear, product and mask is judged by what it is fed "
             f"({study.profile.deployed.label}). "
-            "Where the structure of the model proves it, the verdict holds for every image of this size; otherwise it "
+            "Where the structure of the model proves it, the verdict holds for every input of this size; otherwise it "
             f"rests on {study.on}.",
         ),
         table(["verdict", ">of the arithmetic", "", ">operations", "meaning"], shares, stack=True),
         bullets(_violations(audit)) if audit.violations else None,
         _entries(audit, sheet),
-        details(f"All {len(audit.rows)} audited operations", _every(audit)),
+        details(f"All {len(audit.rows)} audited operations", _every(audit, study.noun)),
     ]
 
 
-def answer(audit: Audit) -> str:
+def answer(audit: Audit, noun: Noun) -> str:
     """Whether a model is spike-driven, in three words or so."""
     kinds = {INPUT if row.source == INPUT else HEAD if row.name.split(".")[0] == HEAD else "" for row in audit.entries}
     if "" in kinds and audit.share("additions only"):
         return "Not everywhere"
     if "" in kinds:
         return "With integers in place of spikes" if audit.share("integer") > audit.share("real") else "Nowhere"
-    words = [word for kind, word in ((INPUT, "the layer that sees the image"), (HEAD, "the head")) if kind in kinds]
+    words = [
+        word for kind, word in ((INPUT, f"the layer that sees the {noun.one}"), (HEAD, "the head")) if kind in kinds
+    ]
     return f"Yes, but for {' and '.join(words)}" if words else "Yes, everywhere"
 
 
@@ -143,7 +146,7 @@ def _starred(text: str) -> str:
     return re.sub(r"(?<=[a-z_])\.\d+(?=\.|\b)", ".*", text)
 
 
-def _every(audit: Audit) -> Markup:
+def _every(audit: Audit, noun: Noun) -> Markup:
     rows: list[Row] = [
         [
             call_of(row.name, row.call),
@@ -157,5 +160,5 @@ def _every(audit: Audit) -> Markup:
         ]
         for row in audit.rows
     ]
-    headers = ["operation", "kind", "verdict", "evidence", "declared", "proven", "seen", ">operations per image"]
+    headers = ["operation", "kind", "verdict", "evidence", "declared", "proven", "seen", f">operations per {noun.one}"]
     return table(headers, rows)

@@ -22,6 +22,7 @@ from spikeformers.report.page.parts import (
     share_bar,
     table,
 )
+from spikeformers.report.samples import Noun
 from spikeformers.report.text import UNKNOWN, count, joules, percent, short
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def section(study: Study, sheet: Sheet) -> Content:
     forms, deployed = study.profile.forms, study.profile.deployed
     chart = sheet.place(
         "energy-by-convention",
-        energy_by_convention(forms),
-        title="Energy of one image by convention",
+        energy_by_convention(forms, study.noun),
+        title=f"Energy of one {study.noun.one} by convention",
         caption=f"Mean over {study.on}. Fused: norms are folded into the weights in front of them.",
         description="; ".join(f"{form.label}: {_in_words(form)}" for form in forms),
     )
@@ -65,13 +66,16 @@ def section(study: Study, sheet: Sheet) -> Content:
             "Prices:"
         ),
         bullets(_prices(deployed)),
-        columns(tag("div", _table(study), paragraph(_words(deployed))), chart),
+        columns(tag("div", _table(study), paragraph(_words(deployed, study.noun))), chart),
         sheet.heading("Which layer costs most"),
-        _top(deployed),
+        _top(deployed, study.noun),
         layers,
-        details("Every operation, call by call", _every(deployed)),
+        details("Every operation, call by call", _every(deployed, study.noun)),
         sheet.heading("What every convention counts, and its constants"),
-        [details([code(each.convention), ": ", each.title], bullets(_assumptions(each))) for each in deployed.energies],
+        [
+            details([code(each.convention), ": ", each.title], bullets(_assumptions(each, study.noun)))
+            for each in deployed.energies
+        ],
     ]
 
 
@@ -98,13 +102,14 @@ def _table(study: Study) -> Markup:
         figures = [Cell(joules(each.millijoules), each.millijoules) for each in all_forms]
         meaning = WORDS.get(energy.convention, energy.title)
         rows.append([[code(energy.convention), f": {meaning}"], *figures])
-    return table(["convention", *(f">{form.label}" for form in forms)], rows, caption="Energy of one image", stack=True)
+    caption = f"Energy of one {study.noun.one}"
+    return table(["convention", *(f">{form.label}" for form in forms)], rows, caption=caption, stack=True)
 
 
-def _words(form: Form) -> Content:
+def _words(form: Form, noun: Noun) -> Content:
     exact = form.energy(CHOSEN)
     return [
-        f"By {CHOSEN}, {form.label}, one image takes {short(exact.acs)} additions (ACs) and {short(exact.macs)} "
+        f"By {CHOSEN}, {form.label}, one {noun.one} takes {short(exact.acs)} additions (ACs) and {short(exact.macs)} "
         f"multiplications with addition (MACs): {joules(exact.millijoules)}. {_multiplied(exact)}"
     ]
 
@@ -121,7 +126,7 @@ def _multiplied(energy: Energy) -> str:
     return f"Of the MACs, {', '.join(parts)}; an integer n is priced as n additions." if parts else ""
 
 
-def _top(form: Form) -> Content:
+def _top(form: Form, noun: Noun) -> Content:
     energy = form.energy(CHOSEN)
     best = costliest(form, 5)
     name, dearest = best[0]
@@ -140,11 +145,13 @@ def _top(form: Form) -> Content:
             f" costs most: {joules(dearest * 1e-9)}, {percent(share_of(form, dearest), 1)} of "
             f"{joules(energy.millijoules)} (convention {CHOSEN}, {form.label}).",
         ),
-        table(["layer", ">energy of one image", ">share", ""], rows, caption=f"The five costliest layers, {CHOSEN}"),
+        table(
+            ["layer", f">energy of one {noun.one}", ">share", ""], rows, caption=f"The five costliest layers, {CHOSEN}"
+        ),
     ]
 
 
-def _every(form: Form) -> Markup:
+def _every(form: Form, noun: Noun) -> Markup:
     counts = form.counts
     prices = [energy.rows for energy in form.energies]
     rows: list[Row] = []
@@ -156,7 +163,7 @@ def _every(form: Form) -> Markup:
         rows.append([call_of(row.name, row.call), row.kind, operands(row) or UNKNOWN, *figures, events, *energies])
     headers = ["operation", "kind", "sees", ">dense", ">non-zero", ">events"]
     caption = (
-        f"Per image, {form.label}. Dense: operations if nothing were zero. Non-zero: both operands are other than "
+        f"Per {noun.one}, {form.label}. Dense: operations if nothing were zero. Non-zero: both operands are other than "
         "zero. Events: an integer n counts n; real values have none. Sees: what the inputs held, and their mean."
     )
     return table([*headers, *(f">{each.convention}" for each in form.energies)], rows, caption=caption)
@@ -170,10 +177,10 @@ def _prices(form: Form) -> list[str]:
     return list(prices.values())
 
 
-def _assumptions(energy: Energy) -> Iterator[str]:
+def _assumptions(energy: Energy, noun: Noun) -> Iterator[str]:
     yield from energy.assumptions
     if energy.unpriced:
-        free = (f"{kind} ({short(amount)} per image)" for kind, amount in energy.unpriced.items())
+        free = (f"{kind} ({short(amount)} per {noun.one})" for kind, amount in energy.unpriced.items())
         yield f"Run but charged nothing: {', '.join(free)}."
     if energy.uncounted:
         yield f"Not counted, so that its cost is missing: {', '.join(energy.uncounted)}."

@@ -1,4 +1,4 @@
-"""Examples on the page: what neurons and attentions do for single images."""
+"""Examples on the page: what neurons and attentions do for single images or recordings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from spikeformers.report.figures.attention import attention_by_step, attention_over_inputs
 from spikeformers.report.figures.rasters import spike_rasters
+from spikeformers.report.page import recordings
 from spikeformers.report.page.html import Content
 from spikeformers.report.page.parts import Sheet, details, paragraph
 from spikeformers.report.text import percent
@@ -18,21 +19,22 @@ if TYPE_CHECKING:
 
 
 def section(study: Study, sheet: Sheet) -> Content:
-    """Single images; they illustrate and prove nothing."""
-    first = study.tiles[0]
+    """Single samples; they illustrate and prove nothing."""
+    first, noun = study.tiles[0], study.noun
     raster = sheet.place(
         "spike-rasters",
-        spike_rasters(study.rasters, f"a test image of {study.dataset}, {_in_words(first)}"),
-        title="Spikes for one image",
+        spike_rasters(study.rasters, f"a test {noun.one} of {study.dataset}, {_in_words(first)}"),
+        title=f"Spikes for one {noun.one}",
         caption="Every dash is a spike. Neurons are drawn at random with seed 0, whether they fire or not.",
         description=f"{len(study.rasters)} layers over {study.time_steps} time steps.",
     )
     return [
         paragraph(
-            f"The first {len(study.tiles)} of the images looked at, not chosen for their looks: ",
+            f"The first {len(study.tiles)} of the {noun.many} looked at, not chosen for their looks: ",
             "; ".join(_in_words(tile) for tile in study.tiles),
-            ". Single images illustrate; they prove nothing.",
+            f". Single {noun.many} illustrate; they prove nothing.",
         ),
+        recordings.shown(study, sheet),
         _attention(study, sheet),
         raster,
         _steps(study, sheet),
@@ -43,14 +45,14 @@ def _attention(study: Study, sheet: Sheet) -> Content:
     shown = [each for each in study.attention if each.over != "time"]
     if not shown:
         return paragraph("This network has no attention over places that could be drawn.")
-    images = np.stack([tile.image for tile in study.tiles])
+    images, noun = np.stack([tile.image for tile in study.tiles]), study.noun
     return sheet.place(
         "attention",
-        attention_over_inputs(images, study.attention, f"test images of {study.dataset}"),
+        attention_over_inputs(images, study.attention, f"test {noun.many} of {study.dataset}"),
         title="Where attention goes",
-        caption="One row for each image, one column for each attention of the network. Orange is attention, laid over "
-        "the image that was seen.",
-        description=f"{len(shown)} attentions over {len(images)} images.",
+        caption=f"One row for each {noun.one}, one column for each attention of the network. Orange is attention, laid "
+        f"over the {noun.one} that was seen.",
+        description=f"{len(shown)} attentions over {len(images)} {noun.many}.",
         beside=True,
     )
 
@@ -58,11 +60,13 @@ def _attention(study: Study, sheet: Sheet) -> Content:
 def _steps(study: Study, sheet: Sheet) -> Content:
     if not study.attention or study.time_steps == 1:
         return None
+    first, noun = study.tiles[0], study.noun
+    on = f"a test {noun.one} of {study.dataset}"
     steps = sheet.place(
         "attention-by-step",
-        attention_by_step(study.tiles[0].image, study.attention, 0, f"a test image of {study.dataset}"),
+        attention_by_step(first.image, study.attention, 0, on, steps_seen=recordings.by_step(first)),
         title="Where attention goes, time step by time step",
-        caption="The first image. One row for each attention, one column for each time step.",
+        caption=f"The first {noun.one}. One row for each attention, one column for each time step.",
         description=f"{len(study.attention)} attentions over {study.time_steps} time steps.",
     )
     return details("Attention, time step by time step", steps)

@@ -9,6 +9,7 @@ from spikeformers.report.figures.layers import layer
 from spikeformers.report.figures.membranes import membrane_histograms
 from spikeformers.report.page.html import Content, Markup
 from spikeformers.report.page.parts import Cell, Row, Sheet, call_of, code, details, paragraph, table
+from spikeformers.report.samples import Noun
 from spikeformers.report.text import UNKNOWN, count, percent
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def section(study: Study, sheet: Sheet) -> Content:
     """How sparse it is, layer by layer."""
-    fired = study.statistics
+    fired, noun = study.statistics, study.noun
     busiest, quietest = max(fired.layers, key=_rate), min(fired.layers, key=_rate)
     heat = sheet.place(
         "firing-heat-map",
@@ -33,8 +34,8 @@ def section(study: Study, sheet: Sheet) -> Content:
         "silent-neurons",
         neuron_states(fired, study.on),
         title="Neurons that never or always fire",
-        caption="The share of each layer's neurons that never fired on these images (orange) or fired at every time "
-        "step (yellow). Other images may wake a silent neuron.",
+        caption=f"The share of each layer's neurons that never fired on these {noun.many} (orange) or fired at "
+        f"every time step (yellow). Other {noun.many} may wake a silent neuron.",
         description=f"{percent(fired.dead, 1)} of all neurons never fired, {percent(fired.saturated, 1)} always.",
         beside=True,
     )
@@ -45,13 +46,13 @@ def section(study: Study, sheet: Sheet) -> Content:
             f" ({rate(fired, busiest.rate)}), quietest ",
             code(layer(quietest.name)),
             f" ({rate(fired, quietest.rate)}). On {study.on}, {percent(fired.dead, 1)} of all neurons never fired and "
-            f"{percent(fired.saturated, 1)} fired at every time step of every image.",
+            f"{percent(fired.saturated, 1)} fired at every time step of every {noun.one}.",
         ),
         heat,
         states,
         _membranes(study, sheet),
         details("How the channels of a layer differ", _channels(study, sheet)),
-        details("Every layer in numbers", _every(fired)),
+        details("Every layer in numbers", _every(fired, noun)),
     ]
 
 
@@ -101,7 +102,7 @@ def _channels(study: Study, sheet: Sheet) -> Markup:
     )
 
 
-def _every(fired: FiringStatistics) -> Markup:
+def _every(fired: FiringStatistics, noun: Noun) -> Markup:
     rows: list[Row] = [
         [
             call_of(each.name, each.call),
@@ -115,5 +116,5 @@ def _every(fired: FiringStatistics) -> Markup:
         ]
         for each in fired.layers
     ]
-    headers = ["layer", "emits", ">neurons", ">rate", ">± between images", ">never fired", ">always fired"]
+    headers = ["layer", "emits", ">neurons", ">rate", f">± between {noun.many}", ">never fired", ">always fired"]
     return table([*headers, ">channels that never fired"], rows)

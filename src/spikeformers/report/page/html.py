@@ -6,7 +6,7 @@ import html
 from collections.abc import Iterable
 from typing import TypeAlias
 
-VOID = ("meta", "br", "wbr")
+VOID = ("meta", "br", "wbr", "img")
 
 
 class Markup(str):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from spikeformers.report.page.html import Content, Markup, tag
 from spikeformers.report.page.parts import bullets, code, paragraph
+from spikeformers.report.samples import shared
 
 if TYPE_CHECKING:
     from spikeformers.report.page.study import Facts, Study
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 def section(studies: Sequence[Study], facts: Facts) -> Markup:
     """The command that repeats the page, the programs, and what was looked at."""
     looked: list[Content] = [
-        [code(study.label), f": accuracy on all test images of {study.dataset}; everything else on {study.on}."]
+        [
+            code(study.label),
+            f": accuracy on all test {study.noun.many} of {study.dataset}; everything else on {study.on}.",
+        ]
         for study in studies
     ]
+    many = shared(study.noun for study in studies).many
     versions = ", ".join(f"{name} {version}" for name, version in facts.versions.items())
     return tag(
         "section",
@@ -26,7 +31,7 @@ def section(studies: Sequence[Study], facts: Facts) -> Markup:
         paragraph(f"Programs: {versions}."),
         bullets(looked),
         paragraph(
-            "Where not all images were looked at, they are spread evenly over the test part. No "
+            f"Where not all {many} were looked at, they are spread evenly over the test part. No "
             "figure depends on the speed of the machine. Energy and frames per second are estimates from counted "
             "operations; no device was measured."
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -30,12 +31,14 @@ class Plate:
         figure: in the house style.
         title: what it is.
         caption: how to read it.
+        film: the same in motion, as a GIF; None where it does not move.
     """
 
     key: str
     figure: Figure
     title: str
     caption: str
+    film: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,15 @@ class Sheet:
         return tag(f"h{self.level + 1}", title, class_="sub")
 
     def place(
-        self, key: str, figure: Figure, *, title: str, caption: str, description: str, beside: bool = False
+        self,
+        key: str,
+        figure: Figure,
+        *,
+        title: str,
+        caption: str,
+        description: str,
+        beside: bool = False,
+        film: bytes | None = None,
     ) -> Markup:
         """Put a figure here.
 
@@ -72,9 +83,13 @@ class Sheet:
             caption: how to read it: axes, units, what a mark means.
             description: what it shows, for those who do not see it.
             beside: put the caption on its right if the figure leaves room there.
+            film: the same in motion, as a GIF: shown instead, but not on paper nor to those who want less motion.
         """
-        self.plates.append(Plate(key=self.id(key), figure=figure, title=title, caption=caption))
+        self.plates.append(Plate(key=self.id(key), figure=figure, title=title, caption=caption, film=film))
         drawing = inline(figure, f"fig-{self.id(key)}", title, description)
+        if film is not None:
+            moving = f"data:image/gif;base64,{b64encode(film).decode()}"
+            drawing = tag("div", tag("img", src=moving, alt=f"{title}. {description}"), drawing, class_="film")
         frame = tag("div", drawing, class_="scroll", tabindex=0, role="group", aria_label=f"Figure: {title}")
         look = "beside" if beside and figure.get_figwidth() < NARROW else None
         return tag("figure", frame, tag("figcaption", caption), class_=look, id=self.id(f"figure-{key}"))

@@ -1,4 +1,4 @@
-"""Robustness on the page, where it was measured: accuracy when images, weights or spikes are disturbed."""
+"""Robustness on the page, where it was measured: accuracy when inputs, weights or spikes are disturbed."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ def section(study: Study, sheet: Sheet) -> Content:
     )
     return [
         paragraph(
-            f"On {count(result.samples)} test images of {study.dataset}: {percent(result.clean, 1)} undisturbed. ",
+            f"On {count(result.samples)} test {study.noun.many} of {study.dataset}: {percent(result.clean, 1)} "
+            "undisturbed. ",
             None if corrupted is None else f"Mean over all corruptions and severities {percent(corrupted, 1)}. ",
             f"Worst of all that was tried: {percent(worst.accuracy, 1)} under {title_of(worst.name, worst.variant)} "
             f"({worst.detail}).",
         ),
         curves,
-        bullets(notes({study.label: result})),
+        bullets(notes({study.label: result}, study.noun)),
         details("Every disturbance in numbers", _every(result)),
     ]
 

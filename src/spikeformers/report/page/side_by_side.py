@@ -9,6 +9,7 @@ from spikeformers.report.page.firing import rate
 from spikeformers.report.page.html import Markup, tag
 from spikeformers.report.page.parts import Cell, Row, Sheet, code, paragraph, table
 from spikeformers.report.page.summary import SHOWN
+from spikeformers.report.samples import Noun, shared
 from spikeformers.report.text import count, joules, percent
 
 if TYPE_CHECKING:
@@ -38,14 +39,18 @@ def header(studies: Sequence[Study], sheets: Sequence[Sheet]) -> Markup:
     return tag(
         "header",
         tag("h1", f"{len(studies)} spiking transformers side by side"),
-        tag("section", table([*headers, *energy, ">additions only"], rows, stack=True), _note()),
+        tag(
+            "section",
+            table([*headers, *energy, ">additions only"], rows, stack=True),
+            _note(shared(study.noun for study in studies)),
+        ),
         class_="page",
     )
 
 
-def _note() -> Markup:
+def _note(noun: Noun) -> Markup:
     return paragraph(
-        "Accuracy on the whole test part. Energy of one image, norms fused, estimated from counted operations; the "
-        "word names the convention, and memory is not counted. T: time steps. Firing rate: spikes per neuron and time "
-        "step. Additions only: the part of the arithmetic that is additions of spikes."
+        f"Accuracy on the whole test part. Energy of one {noun.one}, norms fused, estimated from counted "
+        "operations; the word names the convention, and memory is not counted. T: time steps. Firing rate: spikes per "
+        "neuron and time step. Additions only: the part of the arithmetic that is additions of spikes."
     )

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from spikeformers.report.samples import IMAGE, Noun
+
 if TYPE_CHECKING:
     from spikeformers.catalog import Record
     from spikeformers.measure import (
         AcceleratorReport,
         AttentionMap,
         Audit,
+        FiringMap,
         FiringStatistics,
         Profile,
         Raster,
@@ -89,15 +92,17 @@ class Study:
         training: None where the checkpoint does not say.
         time_steps: T it was measured with.
         dataset, classes: what it classifies.
-        on: the images that were looked at, in words; `evaluation` is on the whole test part.
-        evaluation: on all test images.
+        noun: what its samples are called.
+        on: those that were looked at, in words; `evaluation` is on the whole test part.
+        evaluation: on all of the test part.
         pieces: parameters by part.
         profile: operations and energy of every form.
         audit: of the deployed form.
         statistics: how its neurons fired.
         chips: accelerators, given the deployed form.
-        tiles: a few images with their predictions.
+        tiles: a few samples with their predictions.
         rasters: spikes for the first of them.
+        maps: where its layers fire while it looks at the first of them, a recording; empty of pictures.
         attention: of all of them.
         robustness: None where it was not measured.
     """
@@ -111,6 +116,7 @@ class Study:
     dataset: str
     classes: tuple[str, ...]
     on: str
+    noun: Noun = IMAGE
     evaluation: Evaluation
     pieces: tuple[Piece, ...]
     profile: Profile
@@ -119,6 +125,7 @@ class Study:
     chips: tuple[Chip, ...]
     tiles: tuple[Tile, ...]
     rasters: tuple[Raster, ...]
+    maps: tuple[FiringMap, ...] = ()
     attention: tuple[AttentionMap, ...]
     robustness: Robustness | None
 

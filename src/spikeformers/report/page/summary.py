@@ -43,15 +43,15 @@ def origin(study: Study) -> Content:
 def _sentences(study: Study) -> Content:
     deployed = study.profile.deployed
     energy = deployed.energy(CHOSEN)
-    result = study.evaluation
+    result, noun = study.evaluation, study.noun
     steps = "one time step" if study.time_steps == 1 else f"{study.time_steps} time steps"
     return [
-        f"This network sorts images into {len(study.classes)} classes. Of the {count(result.samples)} test images of "
-        f"{study.dataset} it names {count(result.correct)} correctly: ",
+        f"This network sorts {noun.many} into {len(study.classes)} classes. Of the {count(result.samples)} test "
+        f"{noun.many} of {study.dataset} it names {count(result.correct)} correctly: ",
         tag("b", percent(result.accuracy)),
-        f". It looks at every image for {steps}; on average ",
+        f". It looks at every {noun.one} for {steps}; on average ",
         tag("b", rate_words(study.statistics)),
-        ". Counted event by event, one image costs an estimated ",
+        f". Counted event by event, one {noun.one} costs an estimated ",
         tag("b", joules(energy.millijoules)),
         f" (convention {CHOSEN}, {deployed.label}, memory not counted). Nothing was measured on a device.",
     ]
@@ -63,7 +63,8 @@ def _first(study: Study) -> list[Markup]:
         tile(
             "Accuracy",
             percent(result.accuracy),
-            f"{count(result.correct)} of {count(result.samples)} images: the whole test part of {study.dataset}",
+            f"{count(result.correct)} of {count(result.samples)} {study.noun.many}: the whole test part of "
+            f"{study.dataset}",
         ),
         tile(
             "Mean firing rate",
@@ -71,14 +72,16 @@ def _first(study: Study) -> list[Markup]:
             f"spikes per neuron and time step, {study.on}",
         ),
         tile("Parameters", count(size.parameters), f"trained values; {amount(size.footprint)} as stored"),
-        tile("Time steps", str(study.time_steps), "T: how often each image is looked at"),
+        tile("Time steps", str(study.time_steps), f"T: how often each {study.noun.one} is looked at"),
     ]
 
 
 def _driven(study: Study) -> Markup:
     audit = study.audit
     additions = f"{percent(audit.share('additions only'), 1)} of the arithmetic is additions of spikes only"
-    return tile("Spike-driven?", answer(audit), additions, *where(audit), kind="warn" if audit.entries else "")
+    return tile(
+        "Spike-driven?", answer(audit, study.noun), additions, *where(audit), kind="warn" if audit.entries else ""
+    )
 
 
 def _costliest(study: Study) -> Markup:
@@ -88,7 +91,7 @@ def _costliest(study: Study) -> Markup:
     return tile(
         "Costliest layer",
         code(name),
-        f"{joules(cost * 1e-9)} of one image's {joules(deployed.energy(CHOSEN).millijoules)}: {share} "
+        f"{joules(cost * 1e-9)} of one {study.noun.one}'s {joules(deployed.energy(CHOSEN).millijoules)}: {share} "
         f"(convention {CHOSEN}, {deployed.label})",
     )
 
@@ -100,7 +103,7 @@ def _energies(study: Study) -> list[Markup]:
         tile(
             ["Energy, convention ", tag("b", each.convention)],
             joules(each.millijoules),
-            f"one image: {WORDS[each.convention]}; {deployed.label}; memory not counted",
+            f"one {study.noun.one}: {WORDS[each.convention]}; {deployed.label}; memory not counted",
             kind="energy",
         )
         for each in sorted(shown, key=lambda each: SHOWN.index(each.convention))

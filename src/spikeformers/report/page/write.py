@@ -8,6 +8,7 @@ from typing import Any
 
 from spikeformers.files import atomic_write
 from spikeformers.report.page.document import document
+from spikeformers.report.page.parts import Plate
 from spikeformers.report.page.study import Facts, Study
 from spikeformers.report.style import save
 
@@ -23,7 +24,7 @@ def write_page(studies: Sequence[Study], facts: Facts, page: Path) -> list[Path]
     Args:
         studies: see `document`.
         facts: how it came to be.
-        page: the HTML file; figures go to a directory beside it, as PNG and SVG.
+        page: the HTML file; figures go to a directory beside it, as PNG and SVG, what moves as GIF, too.
 
     Returns:
         The files of the figures.
@@ -33,13 +34,22 @@ def write_page(studies: Sequence[Study], facts: Facts, page: Path) -> list[Path]
     """
     text, plates = document(studies, facts)
     folder = page.parent / ("figures" if page.stem == "index" else f"{page.stem}-figures")
-    written = [folder / f"{plate.key}.{kind}" for plate in plates for kind in ("png", "svg")]
-    for plate in plates:
-        for kind in ("png", "svg"):
-            save(plate.figure, folder / f"{plate.key}.{kind}")
+    written = [path for plate in plates for path in _write(plate, folder)]
     with atomic_write(page) as file:
         file.write(text.encode())
     return written
+
+
+def _write(plate: Plate, folder: Path) -> Iterator[Path]:
+    for kind in ("png", "svg"):
+        path = folder / f"{plate.key}.{kind}"
+        save(plate.figure, path)
+        yield path
+    if plate.film is not None:
+        path = folder / f"{plate.key}.gif"
+        with atomic_write(path) as file:
+            file.write(plate.film)
+        yield path
 
 
 def page_rows(studies: Sequence[Study]) -> Iterator[dict[str, Any]]:
