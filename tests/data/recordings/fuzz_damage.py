@@ -66,7 +66,7 @@ class Case:
 def make_case(index: int, seed: int, folder: Path) -> Case:
     """Return the case with this number."""
     random = np.random.default_rng((seed, index))
-    word = WORDS[index % len(WORDS)]
+    word = WORDS[(index + index // len(WORDS)) % len(WORDS)]  # so that every n-th file is of every format
     name = str(random.choice([each for each in VARIANTS if each.replace(",", " ").split()[0] == word]))
     case = _sound(name, int(random.choice(COUNTS)), folder)
     case = DAMAGES[str(random.choice(list(DAMAGES)))](case, random, folder)

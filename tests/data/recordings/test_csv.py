@@ -22,7 +22,7 @@ def read_text(folder: Path, text: str, **words: str) -> tuple[list[tuple[int, ..
     return events.tolist(), losses.reasons
 
 
-BAD_LINES = ("1,2,3", "1,2,3,4,5", "a,b,c,d", "1,,2,1", "9" * 40 + ",1,1,1", "1.5,1,1,1", "\0", "1e3,1,1,1")
+BAD_LINES = ("1,2,3", "1,2,3,4,5", "a,b,c,d", "1,,2,1", "9" * 40 + ",1,1,1", "1.5,1,1,1", "\0", "\x1d", "1e3,1,1,1")
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,8 @@ def _table(lines: list[bytes], plan: Plan, losses: Losses) -> NDArray[Any]:
     dtype = np.int64 if plan.whole else np.float64
     lines = [line for line in lines if line and not line.isspace()]
     try:
-        if lines and not (plan.whole and any(mark in line for mark in (b".", b"e", b"E") for line in lines)):
+        text = b"".join(lines)
+        if re.search(rb"\d", text) and not (plan.whole and re.search(rb"[.eE]", text)):
             table = np.loadtxt(lines, dtype, comments=None, delimiter=_word(plan.separator), ndmin=2, encoding="ascii")
             if table.shape == (len(lines), plan.columns):
                 return table
