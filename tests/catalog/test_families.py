@@ -111,7 +111,7 @@ def test_a_record_says_what_its_name_says(name: str) -> None:
     assert all(dim % config["heads"] == 0 for dim in config.get("dims", ())[-2:] or [config["dim"]])
     classes = {"cifar100": 100, "imagenet": 1000, "dvs128gesture": 11, "hardvs": 300}
     assert config["num_classes"] == classes.get(dataset, 10)
-    ours = dataset in ("digits", "fashion_mnist", "cifar10_jpeg")
+    ours = dataset in ("digits", "fashion_mnist", "cifar10_jpeg", "nmnist")
     assert ours == (not record.published and record.published_parameters is None)
     assert ours == any("Ours, not from the paper" in note for note in record.notes)
     assert record.paper.title

@@ -23,6 +23,7 @@ OURS = {
     "fashion_mnist_distilled",
     "fashion_mnist_teacher",
     "finetune",
+    "nmnist",
 }
 EVENTS = ("cifar10dvs", "dvs128_gesture")
 DATASETS = {
