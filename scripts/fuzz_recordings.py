@@ -116,7 +116,9 @@ class _Worker:
     def __init__(self, context: Any, options: argparse.Namespace, folder: Path, number: int, reports: Any) -> None:
         self.context, self.options, self.reports = context, options, reports
         self.folder = folder / str(number)
+        self.other_folder = folder / f"{number} of the parent"
         self.folder.mkdir()
+        self.other_folder.mkdir()
         self.current = context.Value("q", number, lock=False)
         self.unreported = context.Value("q", number, lock=False)
         self.since = context.Value("d", 0.0, lock=False)
@@ -140,7 +142,7 @@ class _Worker:
         index, reason = int(self.current.value), f"ended with {self.process.exitcode}"
         self.fatal.add(index)
         self._start()
-        return _failure(index, self.options, self.folder, "hang" if hanging else "crash", reason)
+        return _failure(index, self.options, self.other_folder, "hang" if hanging else "crash", reason)
 
 
 def _work(worker: _Worker) -> None:

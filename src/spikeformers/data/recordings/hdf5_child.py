@@ -1,17 +1,20 @@
 """A process of its own that reads HDF5 files for another: run as a script, it needs only h5py and NumPy.
 
-Reads requests, one JSON object a line, from standard input; answers each with one JSON line, and after it as many bytes
-as its "bytes" says. A damaged file may hang or kill this process; whoever asks must live with that.
+Reads requests, one JSON object a line, from standard input; answers each with two sizes, a JSON object of the
+first size, and as many bytes as the second says. A damaged file may hang or kill this process; whoever asks must live
+with that.
 """
 
 from __future__ import annotations
 
 import json
 import signal
+import struct
 import sys
 from importlib import import_module
 from typing import Any
 
+SIZES = struct.Struct("<IQ")
 DEEPEST = 4  # groups inside each other
 MOST = 256  # data sets listed
 
@@ -28,7 +31,8 @@ def main(memory: int, seconds: float) -> None:
             answer, content = _answer(json.loads(line))
         except Exception as error:  # whatever the damage: the other side is told, and lives on
             answer = {"error": f"{type(error).__name__}: {error}"[:300]}
-        answers.write(json.dumps(answer | {"bytes": len(content)}).encode() + b"\n")
+        described = json.dumps(answer).encode()
+        answers.write(SIZES.pack(len(described), len(content)) + described)
         answers.write(content)
         answers.flush()
 

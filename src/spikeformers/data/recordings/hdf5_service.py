@@ -9,9 +9,11 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +68,11 @@ class _Service:
 
     def _ask(self, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
         process = self.process = self.process or _start()
-        timer = threading.Timer(WAITING, process.kill)
-        timer.start()
         try:
             answer, content = _exchange(cast(IO[bytes], process.stdin), cast(IO[bytes], process.stdout), request)
-        except (OSError, ValueError, LookupError) as error:
+        except (OSError, EOFError, ValueError) as error:
             self.close()
             raise _Failed from error
-        finally:
-            timer.cancel()
         self.errors += "error" in answer
         if self.errors >= ERRORS:
             self.close()
@@ -92,21 +90,33 @@ def _start() -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", hdf5_child.__file__, str(MEMORY), str(COMPUTING)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # threads take address space
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        command, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     )
 
 
 def _exchange(requests: IO[bytes], answers: IO[bytes], request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    deadline = time.monotonic() + WAITING
     requests.write(json.dumps(request).encode() + b"\n")
-    requests.flush()
-    answer = json.loads(answers.readline(1 << 20))
-    size = answer["bytes"]
-    if not 0 <= size <= LONGEST_ANSWER:
-        raise ValueError(f"an answer of {size} bytes")
-    content = answers.read(size)
-    if len(content) < size:
-        raise ValueError("an answer that ends early")
-    return answer, content
+    size, more = hdf5_child.SIZES.unpack(_receive(answers, hdf5_child.SIZES.size, deadline))
+    if size + more > LONGEST_ANSWER:
+        raise ValueError(f"an answer of {size + more} bytes")
+    answer = json.loads(_receive(answers, size, deadline))
+    return answer, bytes(_receive(answers, more, deadline))
+
+
+def _receive(pipe: IO[bytes], size: int, deadline: float) -> bytearray:
+    content = bytearray()
+    while len(content) < size:
+        if hasattr(select, "poll"):  # not on Windows, which cannot wait for a pipe with a limit
+            waiting = select.poll()
+            waiting.register(pipe, select.POLLIN)
+            if not waiting.poll(1000 * max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+        piece = pipe.read(size - len(content))
+        if not piece:
+            raise EOFError
+        content += piece
+    return content
 
 
 _service = _Service()
