@@ -50,6 +50,7 @@ def check(cache: Any, shelf: FileShelf) -> Cached:
     assert torch.equal(cache.labels, shelf.labels)
     for index in range(len(shelf.names)):
         np.testing.assert_array_equal(cache.events(index), shelf.events(index))
+        np.testing.assert_array_equal(cache.addressed(index).addresses, shelf.addressed(index).addresses)
     return cache
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from PIL import Image
 
 from spikeformers.data import Missing, dataset_names, holds_events, load_dataset
+from spikeformers.data.augment.events import EventDrop
 from spikeformers.data.event_sets import cifar10dvs, ncaltech101
 from spikeformers.data.event_sets.image_frames import FrameSet, ImageFrames, two_channels
 from spikeformers.data.event_sets.recording_set import RecordingSet
@@ -21,7 +23,7 @@ from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.frames.event_framing import EventFraming
 from spikeformers.data.recordings.opening import read_events
 from spikeformers.data.watch import Watch
-from spikeformers.errors import DataError, UnknownNameError
+from spikeformers.errors import ConfigError, DataError, UnknownNameError
 from spikeformers.train.official import official_samples
 from tests.data.event_sets.writing import drawn, write_cifar10dvs, write_ncaltech101, write_nmnist
 from tests.data.recordings.writers.evt2 import write_evt2
@@ -312,6 +314,22 @@ def test_har_dvs(har_dvs: Path) -> None:
     middle = (11 - 4) // 2
     assert grey_of(window[0]) == [rule(GREYS[frame % 8]) for frame in range(middle, middle + 4)]
     assert which_lies_in(har_dvs).name == "har_dvs"
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"representation": "binary"}, "that representation could"),
+        ({"split_by": "duration", "window": 5}, "that split_by, window could"),
+        ({"resize": "merge", "merge_polarities": True}, "that merge_polarities, resize could"),
+        ({"augment": EventDrop()}, "that augment could"),
+    ],
+)
+def test_what_needs_events_is_refused_where_there_are_frames_only(
+    har_dvs: Path, words: dict[str, Any], named: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"HAR-DVS was released as images of frames: there are no events {named}"):
+        load_dataset("har_dvs", har_dvs, framing=EventFraming(time_steps=4, image_size=(8, 8), **words))
 
 
 def test_short_recordings_end_in_zeros_and_training_windows_are_random(har_dvs: Path) -> None:

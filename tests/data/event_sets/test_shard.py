@@ -48,7 +48,9 @@ def test_what_is_written_is_read(data: st.DataObject, sensor: Sensor, tmp_path_f
     opened = shard.read(path)
     assert opened.sensor == sensor
     for place, events in enumerate(parts):
-        np.testing.assert_array_equal(opened.events(place), events)
+        addressed = opened.addressed(place)
+        assert not addressed.addresses.flags.owndata, "copied out of the file"
+        np.testing.assert_array_equal(addressed.events(), events)
 
 
 def test_losses_and_refusals_are_kept(tmp_path: Path) -> None:
@@ -62,8 +64,8 @@ def test_losses_and_refusals_are_kept(tmp_path: Path) -> None:
     opened = shard.read(tmp_path / "a")
     assert opened.losses.reasons == {"bytes too many": 6}
     assert opened.refused == {1: "9.bin: no"}
-    assert len(opened.events(0)) == 0
-    np.testing.assert_array_equal(opened.events(2), events)
+    assert len(opened.addressed(0)) == 0
+    np.testing.assert_array_equal(opened.addressed(2).events(), events)
 
 
 @pytest.fixture
@@ -80,9 +82,9 @@ def test_damaged_events_are_noticed_when_they_are_read(written: Path, place: int
     content[place] ^= 1
     written.write_bytes(content)
     opened = shard.read(written)
-    assert len(opened.events(0)) == 50
+    assert len(opened.addressed(0)) == 50
     with pytest.raises(ValueError, match="checksum of its events"):
-        opened.events(1)
+        opened.addressed(1)
 
 
 @pytest.mark.parametrize("how", [800, 860, -100, -25, -20, -1, "half", "empty", "longer", "front"])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spikeformers.data.events.array import Events
-from spikeformers.data.frames.slicing import by_duration, by_number, by_time
+from spikeformers.data.frames.slicing import Slices, by_duration, by_number, by_time
 from tests.data.frames.recordings import recordings
 
 
@@ -99,3 +99,21 @@ def test_by_duration_every_event_has_the_window_of_its_time(events: Events, wind
     expected = [(now - t[0]) // window for now in t]
     assert np.repeat(np.arange(len(slices.ends)), slices.counts).tolist() == expected
     assert len(slices.ends) == (expected[-1] + 1 if t else 0)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "each"),
+    [
+        ([0, 2, 4, 6], 2),
+        ([0, 2, 4, 9], 2),
+        ([3, 5, 7], 2),
+        ([0, 2, 4, 5], 0),  # the last step has fewer
+        ([0, 2, 3, 9], 0),
+        ([0, 0, 0, 3], 0),
+        ([0, 7], 7),
+        ([0, 0], 0),
+        ([0], 0),  # no step
+    ],
+)
+def test_steps_with_equally_many_events_are_known(bounds: list[int], each: int) -> None:
+    assert Slices(np.array(bounds), np.zeros(len(bounds) - 1, dtype=np.int64)).each == each

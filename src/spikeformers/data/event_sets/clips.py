@@ -14,6 +14,7 @@ from torch import Tensor
 
 from spikeformers.data.event_sets.files import State
 from spikeformers.data.event_sets.shelf import Reading, events_of, refusal
+from spikeformers.data.events.addressed import Addressed
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.opening import open_recording
@@ -74,6 +75,9 @@ class ClipShelf:
 
     def events(self, index: int) -> Events:
         return events_of(self, index)
+
+    def addressed(self, index: int) -> Addressed:
+        return Addressed.of(self.events(index), self.sensor)
 
     def _cut(self, path: Path, indices: list[int]) -> Iterator[Reading[Events]]:
         losses = Losses()

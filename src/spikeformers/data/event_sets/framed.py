@@ -46,7 +46,7 @@ class FramedRecordings:
         frames, readable, refused = [], [], []
         for place, index in enumerate(indices.tolist()):
             try:
-                frames.append(self.framing(self.shelf.events(index), self.shelf.sensor, generator))
+                frames.append(self.framing.frames(self.shelf.addressed(index), generator))
             except DataError as error:
                 refused.append(str(error))
             else:

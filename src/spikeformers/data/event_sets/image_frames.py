@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from spikeformers.data.pictures.decoding import decode, naming
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.sources import Missing, Pictures, Source, with_stand_ins
 from spikeformers.data.watch import Watch
-from spikeformers.errors import DataError
+from spikeformers.errors import ConfigError, DataError
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 TIME_STEPS = 8  # where nobody says how many
@@ -178,14 +178,16 @@ class FrameSet:
     def framed(self, framing: EventFraming | Framing | None, watch: Watch) -> Dataset:
         """Return windows of frames as a data set: a random one of each recording for training, else the middle one.
 
-        Of the framing, only the number of time steps and the size count; None: 8, and the size of the camera.
+        A framing may say the number of time steps and the size; None: 8, and the size of the camera.
 
         Raises:
             DataError: a framing for pictures was given.
+            ConfigError: the framing says what only events can be asked for.
         """
         if isinstance(framing, Framing):
             raise DataError(f"{self.title} holds frames of events, which are framed by an EventFraming.")
         framing = framing or EventFraming(time_steps=TIME_STEPS, image_size=(self.sensor.height, self.sensor.width))
+        self._require_plain(framing)
         mean, std = unchanged(CHANNELS)
         parts = {part: self._part(part, shelf, framing) for part, shelf in self.parts.items()}
         return Dataset(
@@ -200,6 +202,16 @@ class FrameSet:
             licence=self.licence,
             citation=self.citation,
         )
+
+    def _require_plain(self, framing: EventFraming) -> None:
+        plain = EventFraming(time_steps=framing.time_steps, image_size=framing.image_size)
+        words = [word.name for word in fields(framing) if getattr(framing, word.name) != getattr(plain, word.name)]
+        if words:
+            raise ConfigError(
+                f"{self.title} was released as images of frames: there are no events that {', '.join(words)} could "
+                "apply to (augment: event_drop, time_jitter, spatial_jitter, polarity_flip). Leave these words out; "
+                "only time_steps and image_size have a meaning here."
+            )
 
     def _part(self, part: str, shelf: FrameShelf | str, framing: EventFraming) -> Source:
         if isinstance(shelf, str):

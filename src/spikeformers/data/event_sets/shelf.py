@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar, runtime_checkable
 from torch import Tensor
 
 from spikeformers.data.event_sets.files import State
+from spikeformers.data.events.addressed import Addressed
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.opening import open_recording
@@ -38,6 +39,10 @@ class Shelf(Protocol):
 
     def events(self, index: int) -> Events:
         """Return all events of a recording in the order of time; raise a DataError that names it if it is damaged."""
+        ...
+
+    def addressed(self, index: int) -> Addressed:
+        """Return the same events in the form that is framed."""
         ...
 
 
@@ -122,6 +127,9 @@ class FileShelf:
     def events(self, index: int) -> Events:
         return events_of(self, index)
 
+    def addressed(self, index: int) -> Addressed:
+        return Addressed.of(self.events(index), self.sensor)
+
     def _try(self, index: int, losses: Losses) -> Events | DataError:
         path = self.root / self.names[index]
         try:
@@ -155,6 +163,9 @@ class Chosen:
 
     def events(self, index: int) -> Events:
         return self.shelf.events(int(self.indices[index]))
+
+    def addressed(self, index: int) -> Addressed:
+        return self.shelf.addressed(int(self.indices[index]))
 
 
 def events_of(shelf: Originals, index: int) -> Events:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from spikeformers.data.event_sets.files import State, state_of
 from spikeformers.data.event_sets.shelf import Reading, events_of, refusal
+from spikeformers.data.events.addressed import Addressed
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.hdf5 import open_spikes, read_labels
@@ -55,6 +56,9 @@ class SpikeTable:
 
     def events(self, index: int) -> Events:
         return events_of(self, index)
+
+    def addressed(self, index: int) -> Addressed:
+        return Addressed.of(self.events(index), self.sensor)
 
 
 def open_table(path: Path, sensor: Sensor, classes: int) -> SpikeTable:

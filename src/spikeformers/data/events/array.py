@@ -1,4 +1,4 @@
-"""Events as one structured array, the form every reader yields and every representation takes."""
+"""Events as one structured array, the form every reader yields and every augmentation takes."""
 
 from __future__ import annotations
 
@@ -33,6 +33,16 @@ class Sensor:
                 f"A sensor of {self.width} x {self.height} pixels and {self.polarities} polarities cannot be; width "
                 f"and height must be 1 to {1 << 16}, polarities 1 or 2."
             )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Polarities, height and width."""
+        return self.polarities, self.height, self.width
+
+    @property
+    def size(self) -> int:
+        """How many addresses there are."""
+        return self.polarities * self.height * self.width
 
     def holds(self, events: Events) -> NDArray[np.bool_]:
         """Return which events lie on the sensor, bool `[N]`."""

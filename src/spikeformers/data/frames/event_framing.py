@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from spikeformers.data.augment.events import EventAugment
+from spikeformers.data.events.addressed import Addressed
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.frames.counts import binary_frames, count_frames
 from spikeformers.data.frames.sizing import centre, interpolate, merge_pixels, merge_polarities
@@ -85,10 +86,13 @@ class EventFraming:
         return self if self.augment is None else replace(self, augment=None)
 
     def __call__(self, events: Events, sensor: Sensor, generator: torch.Generator | None = None) -> NDArray[np.float32]:
+        """Return frames, float32 `[T, C, H, W]`, of events in the order of time, all on the sensor; see `frames`."""
+        return self.frames(Addressed.of(events, sensor), generator)
+
+    def frames(self, addressed: Addressed, generator: torch.Generator | None = None) -> NDArray[np.float32]:
         """Return frames, float32 `[T, C, H, W]`.
 
         Args:
-            events: in the order of time, all on the sensor.
             generator: where random choices come from; needed with `augment`.
 
         Raises:
@@ -97,33 +101,34 @@ class EventFraming:
         if self.augment is not None:
             if generator is None:
                 raise ValueError("augmentation draws random numbers: pass a torch.Generator")
-            events = self.augment(events, sensor, generator)
-        frames = self._frames(*self._addressed(events, sensor))
+            sensor = addressed.sensor
+            addressed = Addressed.of(self.augment(addressed.events(), sensor, generator), sensor)
+        frames = self._represented(self._placed(addressed))
         if frames.shape[2:] == self.image_size:
             return frames
         return interpolate(frames, self.image_size, antialias=self.resize == "antialias")
 
-    def _addressed(self, events: Events, sensor: Sensor) -> tuple[Events, Sensor]:
-        if self.merge_polarities and sensor.polarities > 1:
-            events, sensor = merge_polarities(events, sensor)
-        if (sensor.height, sensor.width) != self.image_size:
+    def _placed(self, addressed: Addressed) -> Addressed:
+        if self.merge_polarities and addressed.sensor.polarities > 1:
+            addressed = merge_polarities(addressed)
+        if addressed.sensor.shape[1:] != self.image_size:
             if self.resize == "merge":
-                return merge_pixels(events, sensor, self.image_size)
+                return merge_pixels(addressed, self.image_size)
             if self.resize == "centre":
-                return centre(events, sensor, self.image_size)
-        return events, sensor
+                return centre(addressed, self.image_size)
+        return addressed
 
-    def _frames(self, events: Events, sensor: Sensor) -> NDArray[np.float32]:
+    def _represented(self, addressed: Addressed) -> NDArray[np.float32]:
         if self.representation == "voxels":
-            return voxel_grid(events, self.time_steps, sensor)
-        slices = cut(events["t"], self.split_by, self.time_steps, self.window)
+            return voxel_grid(addressed, self.time_steps)
+        slices = cut(addressed.times, self.split_by, self.time_steps, self.window)
         match self.representation:
             case "counts":
-                return count_frames(events, slices, sensor)
+                return count_frames(addressed, slices)
             case "binary":
-                return binary_frames(events, slices, sensor)
+                return binary_frames(addressed, slices)
             case "time_surface":
-                return time_surface(events, slices, sensor, self.surface_tau)
+                return time_surface(addressed, slices, self.surface_tau)
 
 
 def _require_word(word: str, given: str, known: tuple[str, ...]) -> None:

@@ -7,28 +7,28 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from spikeformers.data.events.array import Events, Sensor
+from spikeformers.data.events.addressed import Addressed
+from spikeformers.data.events.array import Sensor
 from spikeformers.errors import ConfigError
 
 
-def merge_polarities(events: Events, sensor: Sensor) -> tuple[Events, Sensor]:
+def merge_polarities(addressed: Addressed) -> Addressed:
     """Return the events as if the sensor knew one polarity only."""
-    events = events.copy()
-    events["p"] = 0
-    return events, Sensor(sensor.width, sensor.height, 1)
+    sensor = Sensor(addressed.sensor.width, addressed.sensor.height, 1)
+    return Addressed(addressed.times, addressed.addresses % sensor.size, sensor, addressed.start)
 
 
-def merge_pixels(events: Events, sensor: Sensor, size: tuple[int, int]) -> tuple[Events, Sensor]:
+def merge_pixels(addressed: Addressed, size: tuple[int, int]) -> Addressed:
     """Return the events as if the sensor had the height and width `size`, each pixel as large as several of its own.
 
     Raises:
         ConfigError: they are not whole parts of the sensor's height and width.
     """
+    sensor = addressed.sensor
     rows, columns = _factors(sensor, size)
-    events = events.copy()
-    events["x"] //= columns
-    events["y"] //= rows
-    return events, Sensor(size[1], size[0], sensor.polarities)
+    lines, x = np.divmod(addressed.addresses, sensor.width)  # a line is p H + y, and H a multiple of the merged rows
+    merged = lines // rows * size[1] + x // columns
+    return Addressed(addressed.times, merged, Sensor(size[1], size[0], sensor.polarities), addressed.start)
 
 
 def _factors(sensor: Sensor, size: tuple[int, int]) -> tuple[int, int]:
@@ -41,14 +41,16 @@ def _factors(sensor: Sensor, size: tuple[int, int]) -> tuple[int, int]:
     return sensor.height // size[0], sensor.width // size[1]
 
 
-def centre(events: Events, sensor: Sensor, size: tuple[int, int]) -> tuple[Events, Sensor]:
+def centre(addressed: Addressed, size: tuple[int, int]) -> Addressed:
     """Return the events with the sensor in the middle of `size` (height, width); what lies beyond is left out."""
-    down, right = (size[0] - sensor.height) // 2, (size[1] - sensor.width) // 2
-    x, y = events["x"].astype(np.int64) + right, events["y"].astype(np.int64) + down
-    inside = (x >= 0) & (x < size[1]) & (y >= 0) & (y < size[0])
-    events = events[inside]
-    events["x"], events["y"] = x[inside], y[inside]
-    return events, Sensor(size[1], size[0], sensor.polarities)
+    sensor, (height, width) = addressed.sensor, size
+    lines, x = np.divmod(addressed.addresses.astype(np.int64), sensor.width)
+    p, y = np.divmod(lines, sensor.height)
+    y += (height - sensor.height) // 2
+    x += (width - sensor.width) // 2
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    centred = ((p * height + y) * width + x)[inside]
+    return Addressed(addressed.times[inside], centred, Sensor(width, height, sensor.polarities), addressed.start)
 
 
 def interpolate(frames: NDArray[np.float32], size: tuple[int, int], *, antialias: bool) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Where the events of one recording are cut into time steps.
 
-All take the events' times in microseconds, int64 `[N]`, in order.
+All take the events' times in microseconds, `[N]`, in order: int64, or uint32 since any moment.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from spikeformers.data.events.addressed import Column
+
 
 @dataclass(frozen=True, eq=False)
 class Slices:
@@ -17,7 +19,7 @@ class Slices:
 
     Attributes:
         bounds: int64 `[T + 1]`; step i has the events bounds[i] .. bounds[i + 1] - 1.
-        ends: int64 `[T]`, when each step ends, in microseconds.
+        ends: int64 `[T]`, when each step ends, in microseconds on the clock of the times.
     """
 
     bounds: NDArray[np.int64]
@@ -28,8 +30,16 @@ class Slices:
         """Events in each step, `[T]`."""
         return np.diff(self.bounds)
 
+    @property
+    def each(self) -> int:
+        """Events in every step, but maybe more in the last one; 0 where they differ or there are none."""
+        borders, steps = self.bounds.tolist(), len(self.ends)
+        each: int = borders[1] - borders[0] if steps else 0
+        end = borders[0] + each * steps
+        return each if each and borders[:-1] == [*range(borders[0], end, each)] and borders[-1] >= end else 0
 
-def by_number(t: NDArray[np.int64], time_steps: int) -> Slices:
+
+def by_number(t: Column, time_steps: int) -> Slices:
     """Cut into time steps of equally many events.
 
     Each has floor(N / T) events and the last one the rest, too, as in the papers (SpikingJelly's split by number): with
@@ -39,10 +49,10 @@ def by_number(t: NDArray[np.int64], time_steps: int) -> Slices:
         return _empty(time_steps)
     bounds = np.arange(time_steps + 1, dtype=np.int64) * (len(t) // time_steps)
     bounds[-1] = len(t)
-    return Slices(bounds, t[np.maximum(bounds[1:] - 1, 0)])
+    return Slices(bounds, t[np.maximum(bounds[1:] - 1, 0)].astype(np.int64))
 
 
-def by_time(t: NDArray[np.int64], time_steps: int) -> Slices:
+def by_time(t: Column, time_steps: int) -> Slices:
     """Cut into equally long time steps.
 
     Step i holds the events from t[0] + i d on and before t[0] + (i + 1) d, where d = floor((t[-1] - t[0]) / T), and the
@@ -58,7 +68,7 @@ def by_time(t: NDArray[np.int64], time_steps: int) -> Slices:
     return Slices(bounds, ends)
 
 
-def by_duration(t: NDArray[np.int64], window: int, time_steps: int | None = None) -> Slices:
+def by_duration(t: Column, window: int, time_steps: int | None = None) -> Slices:
     """Cut into windows of a fixed number of microseconds, the first of which begins with the first event.
 
     Args:
@@ -72,7 +82,7 @@ def by_duration(t: NDArray[np.int64], window: int, time_steps: int | None = None
     return Slices(np.searchsorted(t, borders).astype(np.int64), borders[1:])
 
 
-def cut(t: NDArray[np.int64], split_by: str, time_steps: int, window: int) -> Slices:
+def cut(t: Column, split_by: str, time_steps: int, window: int) -> Slices:
     """Cut as the word says: "number", "time", or "duration" for windows of `window` microseconds."""
     if split_by == "number":
         return by_number(t, time_steps)

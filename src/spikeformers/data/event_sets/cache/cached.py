@@ -15,6 +15,7 @@ from spikeformers.data.event_sets.cache.conversion import Maker, convert, forget
 from spikeformers.data.event_sets.cache.shard import MOST_ADDRESSES, Shard
 from spikeformers.data.event_sets.cache.spans import Span, directory_of, spans_of
 from spikeformers.data.event_sets.shelf import Originals
+from spikeformers.data.events.addressed import Addressed
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.pictures.cache import VARIABLE
@@ -52,16 +53,19 @@ class Cached:
         return self.originals.sensor
 
     def events(self, index: int) -> Events:
+        return self.addressed(index).events()
+
+    def addressed(self, index: int) -> Addressed:
         number = bisect_right(self._starts, index) - 1
         place = index - self._starts[number]
         try:
             opened = self._shard(number)
             if place not in opened.refused:
-                return opened.events(place)
+                return opened.addressed(place)
         except (OSError, ValueError) as error:
             self._renew(number, error)
         # Either it cannot be read, and the file says why, or its shard has just been made anew.
-        return self.originals.events(index)
+        return self.originals.addressed(index)
 
     def __getstate__(self) -> dict[str, Any]:
         # Mapped files cannot be sent to another process, nor can whoever watches this one.
@@ -103,7 +107,7 @@ def kept(originals: Originals, what: str, watch: Watch) -> Cached | Originals:
     if not spans:
         return originals
     try:
-        if sensor.width * sensor.height * sensor.polarities > MOST_ADDRESSES:
+        if sensor.size > MOST_ADDRESSES:
             raise OSError("the camera has too many pixels")
         return converted(originals, spans, what, watch)
     except (OSError, ValueError) as error:

@@ -1,6 +1,6 @@
 """Some recordings in one file, memory-mapped when read.
 
-A shard holds, per recording, its times (uint32, microseconds since its first event; uint64 in one that lasts over 71
+A shard holds, per recording, its times (uint32, microseconds since its first event; int64 in one that lasts over 71
 minutes) and its addresses (uint32, (p * height + y) * width + x), then a table with a row per recording, then a JSON
 text (camera, what was lost, what could not be read), and at its end the lengths of both, their CRC-32, and `MAGIC`.
 """
@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spikeformers.data.event_sets.shelf import Reading
-from spikeformers.data.events.array import EVENT, Events, Sensor
+from spikeformers.data.events.addressed import Addressed
+from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.errors import DataError
 from spikeformers.files import atomic_write
@@ -28,7 +29,9 @@ from spikeformers.files import atomic_write
 MAGIC = b"spikeev1"
 END = struct.Struct("<QQI8s")
 ROW = np.dtype([("offset", "<u8"), ("count", "<u8"), ("start", "<i8"), ("time_bytes", "u1"), ("crc", "<u4")])
+ADDRESS = "<u4"
 ADDRESS_BYTES = 4
+TIMES = {4: "<u4", 8: "<i8"}  # by their bytes
 MOST_ADDRESSES = 1 << 8 * ADDRESS_BYTES
 
 
@@ -42,8 +45,8 @@ class Shard:
     rows: NDArray[np.void]
     content: mmap.mmap
 
-    def events(self, place: int) -> Events:
-        """Return the events of a recording.
+    def addressed(self, place: int) -> Addressed:
+        """Return the events of a recording; they stay in the mapped file.
 
         Raises:
             ValueError: they are damaged.
@@ -54,9 +57,9 @@ class Shard:
         with memoryview(self.content) as view, view[offset:end] as stored:
             if zlib.crc32(stored) != row["crc"]:
                 raise ValueError("the checksum of its events is another")
-        times = np.frombuffer(self.content, f"<u{width}", count, offset)
-        addresses = np.frombuffer(self.content, f"<u{ADDRESS_BYTES}", count, offset + count * width)
-        return _unpacked(times, addresses, int(row["start"]), self.sensor)
+        times = np.frombuffer(self.content, TIMES[width], count, offset)
+        addresses = np.frombuffer(self.content, ADDRESS, count, offset + count * width)
+        return Addressed(times, addresses, self.sensor, int(row["start"]))
 
 
 def write(path: Path, sensor: Sensor, readings: Iterable[Reading[Events]]) -> None:
@@ -110,17 +113,8 @@ def _write_events(file: IO[bytes], offset: int, events: Events, sensor: Sensor) 
     """Write one recording, which has events, and return its row."""
     start = int(events["t"][0])
     time_bytes = 4 if int(events["t"][-1]) - start < 1 << 32 else 8
-    times = (events["t"] - start).astype(f"<u{time_bytes}").tobytes()
-    rows = events["p"].astype(np.uint64) * np.uint64(sensor.height) + events["y"]
-    addresses = (rows * np.uint64(sensor.width) + events["x"]).astype(f"<u{ADDRESS_BYTES}").tobytes()
+    times = (events["t"] - start).astype(TIMES[time_bytes]).tobytes()
+    addresses = Addressed.of(events, sensor).addresses.astype(ADDRESS).tobytes()
     file.write(times)
     file.write(addresses)
     return offset, len(events), start, time_bytes, zlib.crc32(addresses, zlib.crc32(times))
-
-
-def _unpacked(times: NDArray[np.uint], addresses: NDArray[np.uint], start: int, sensor: Sensor) -> Events:
-    events = np.empty(len(times), dtype=EVENT)
-    rows, events["x"] = np.divmod(addresses, np.uint32(sensor.width))
-    events["p"], events["y"] = np.divmod(rows, np.uint32(sensor.height))
-    events["t"] = times.astype(np.int64) + start
-    return events
