@@ -11,12 +11,12 @@ from torch import Tensor
 from spikeformers.cli.trained import Trained
 from spikeformers.data import Source, Subset, holds_events
 from spikeformers.data.event_sets.shelf import Shelf
+from spikeformers.data.event_sets.table import EVENT_SETS
 from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.opening import open_recording
 from spikeformers.data.recordings.recording import Recording, read_whole
 from spikeformers.errors import DataError, InputError
-from spikeformers.models import ModelConfig
 from spikeformers.train.feed import event_framing_of
 
 
@@ -36,7 +36,10 @@ def parse_sensor(text: str) -> Sensor:
 
 
 def open_for(trained: Trained, path: Path, *, format: str | None, sensor: Sensor | None) -> Recording:
-    """Open a recording; where neither the user nor the file says the camera's size, it is that of the model's input.
+    """Open a recording for a model.
+
+    Where neither the user nor the file says the camera's size, it is that of the data set the model was trained on, or
+    where that has none of its own, of the model's input.
 
     Raises:
         InputError: the model was trained on images.
@@ -49,7 +52,7 @@ def open_for(trained: Trained, path: Path, *, format: str | None, sensor: Sensor
         )
     recording = open_recording(path, format=format, sensor=sensor)
     if recording.sensor is None:
-        recording = open_recording(path, format=format, sensor=_input_of(trained.model.config))
+        recording = open_recording(path, format=format, sensor=_expected(trained))
     return recording
 
 
@@ -83,7 +86,7 @@ def read_inputs(
         recording = open_for(trained, path, format=format, sensor=sensor)
         lost[path] = Losses()
         events = read_whole(recording, lost[path])
-        inputs.append(as_input(trained, events, recording.sensor or _input_of(trained.model.config)))
+        inputs.append(as_input(trained, events, recording.sensor or _expected(trained)))
     return torch.cat(inputs), lost
 
 
@@ -104,6 +107,7 @@ def _recorded(source: Source, index: int) -> tuple[Events, Sensor] | None:
     return None if shelf is None else (shelf.events(index), shelf.sensor)
 
 
-def _input_of(config: ModelConfig) -> Sensor:
-    height, width = config.image_size
-    return Sensor(width, height)
+def _expected(trained: Trained) -> Sensor:
+    known = EVENT_SETS.get(trained.dataset)
+    height, width = trained.model.config.image_size
+    return Sensor(width, height) if known is None or known.sensor is None else known.sensor

@@ -45,7 +45,7 @@ def run(
         files: PNG, JPEG or .npy files; for a model trained on events, recordings.
         top_k: How many classes to show for each file.
         format: Of recordings. None: as each file tells.
-        sensor: Columns x rows of the camera that recorded. None: as the file tells, else as the model expects.
+        sensor: Columns x rows of the camera that recorded. None: as the file tells, else as in the training data.
         device: Where to compute: cpu, cuda, cuda:1 ...
         json: Print one JSON document.
     """

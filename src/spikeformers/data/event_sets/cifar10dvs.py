@@ -52,6 +52,7 @@ def _open(data_dir: Path) -> RecordingSet:
 CIFAR10DVS = EventSet(
     name="cifar10dvs",
     title="CIFAR10-DVS",
+    sensor=SENSOR,
     about="10 000 images of CIFAR-10 moved on a screen, 128 x 128 pixels, about 1.3 s each",
     source="https://doi.org/10.6084/m9.figshare.4724671 (ten archives, one per class)",
     licence="CC BY 4.0, as far as known",

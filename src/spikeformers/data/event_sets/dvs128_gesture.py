@@ -102,6 +102,7 @@ def _labels(name: str) -> str:
 DVS128_GESTURE = EventSet(
     name="dvs128_gesture",
     title="DVS128 Gesture",
+    sensor=SENSOR,
     about="eleven hand and arm gestures of 29 persons, 128 x 128 pixels, about 6 s each",
     source="https://research.ibm.com/interactive/dvsgesture (DvsGesture.tar.gz)",
     licence="CC BY 4.0",

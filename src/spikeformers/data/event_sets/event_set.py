@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spikeformers.data.event_sets.image_frames import FrameSet
 from spikeformers.data.event_sets.recording_set import RecordingSet
+from spikeformers.data.events.array import Sensor
 from spikeformers.errors import DataError
 
 Opened = RecordingSet | FrameSet
@@ -31,6 +32,7 @@ class EventSet:
         lies_in: whether a directory seems to hold it, looking at a few of its files.
         open_in: opens what there is of it in a directory.
         notes: what a user of the figures should know.
+        sensor: the camera's size; None where it is known only of what lies in a directory.
     """
 
     name: str
@@ -45,6 +47,7 @@ class EventSet:
     counts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     names: Callable[[], Mapping[str, tuple[str, ...]]] = _nothing_known
     notes: tuple[str, ...] = ()
+    sensor: Sensor | None = None
 
     def load(self, data_dir: Path | None = None) -> Opened:
         """Open the data set; this is its `Loader`.

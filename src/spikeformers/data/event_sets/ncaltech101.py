@@ -76,6 +76,7 @@ def _counts() -> dict[str, tuple[int, ...]]:
 NCALTECH101 = EventSet(
     name="ncaltech101",
     title="N-Caltech101",
+    sensor=SENSOR,
     about="pictures of 101 kinds of objects seen by a moving camera, up to 240 x 180 pixels, about 0.3 s each",
     source="https://www.garrickorchard.com/datasets/n-caltech101 (Caltech101.zip)",
     licence="CC BY 4.0, as far as known",

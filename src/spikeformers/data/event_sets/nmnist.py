@@ -60,6 +60,7 @@ def _by_number(found: Listed) -> Listed:
 NMNIST = EventSet(
     name="nmnist",
     title="N-MNIST",
+    sensor=SENSOR,
     about="handwritten digits seen by a moving camera, 34 x 34 pixels, about 0.3 s each",
     source="https://www.garrickorchard.com/datasets/n-mnist (Train.zip and Test.zip)",
     licence="CC BY-SA 4.0, as far as known",

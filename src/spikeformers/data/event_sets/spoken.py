@@ -51,6 +51,7 @@ def _missing(about: EventSet, data_dir: Path, part: str) -> str:
 SHD: EventSet = EventSet(
     name="shd",
     title="SHD",
+    sensor=SENSOR,
     about="spoken digits, English and German, as spikes of 700 channels, about 1 s each",
     source=f"{SOURCE} (shd_train.h5.gz and shd_test.h5.gz)",
     licence="CC BY 4.0, as far as known",
@@ -63,6 +64,7 @@ SHD: EventSet = EventSet(
 SSC: EventSet = EventSet(
     name="ssc",
     title="SSC",
+    sensor=SENSOR,
     about="35 spoken commands as spikes of 700 channels, about 1 s each",
     source=f"{SOURCE} (ssc_train.h5.gz, ssc_valid.h5.gz and ssc_test.h5.gz)",
     licence="CC BY 4.0, as far as known",

@@ -29,7 +29,7 @@ LAYERS = 8  # of a network that has more, evenly spaced
 LETTERS = 20
 MOTION = "Events of the time step: blue where it became brighter, orange where darker. "
 MAPS = "Layers: the stronger a place, the more of their channels fire there in that time step. "
-SLOW, PAUSE = 600, 1400  # milliseconds of a time step, and of the last one
+SLOW, FAST, WHOLE, PAUSE = 600, 100, 6000, 1400  # milliseconds: of a time step, of all of them, and of the last one
 DOTS, COLOURS_IN_ALL = 96, 64  # of the moving picture: dots per inch, and colours, which keep it small
 
 
@@ -161,23 +161,26 @@ def _played(
 
 def _gif(pictures: Sequence[Image.Image]) -> bytes:
     """A GIF that repeats; one palette for all pictures, so that a colour means the same throughout."""
-    pixels = np.stack([np.asarray(each) for each in pictures]).astype(np.int64)  # [T, H, W, 3]
-    known, where = np.unique(pixels @ (1 << 16, 1 << 8, 1), return_inverse=True)
-    colours = np.stack([known >> 16, known >> 8 & 255, known & 255], axis=1)
-    palette = _palette(pixels)
+    places = np.array([1 << 16, 1 << 8, 1], dtype=np.int32)
+    codes = np.stack([np.asarray(each).astype(np.int32) @ places for each in pictures])
+    known, where = np.unique(codes, return_inverse=True)
+    colours = np.stack([known >> 16, known >> 8 & 255, known & 255], axis=1)  # [K, 3]
+    palette = _palette(pictures)
     # Pillow would look up colours in steps of 8, so that white paper would become grey.
     nearest = ((colours[:, None] - palette) ** 2).sum(2).argmin(1).astype(np.uint8)
-    few = [Image.fromarray(each) for each in nearest[where].reshape(pixels.shape[:3])]
+    few = [Image.fromarray(each) for each in nearest[where].reshape(codes.shape)]
     for each in few:
         each.putpalette(palette.astype(np.uint8).tobytes())
     file = io.BytesIO()
-    durations = [SLOW] * (len(few) - 1) + [PAUSE]
+    each_step = max(FAST, min(SLOW, WHOLE // len(few)))
+    durations = [each_step] * (len(few) - 1) + [PAUSE]
     few[0].save(file, format="GIF", save_all=True, append_images=few[1:], duration=durations, loop=0, disposal=1)
     return file.getvalue()
 
 
-def _palette(pixels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Colours that stand for all those of some pictures [T, H, W, 3], that of the paper (a corner) exactly: [K, 3]."""
-    whole = Image.fromarray(pixels.reshape(-1, *pixels.shape[2:]).astype(np.uint8))
+def _palette(pictures: Sequence[Image.Image]) -> NDArray[np.int64]:
+    """Colours that stand for all those of some pictures, that of the paper (a corner) exactly: [K, 3]."""
+    whole = Image.fromarray(np.concatenate([np.asarray(each) for each in pictures]))
     few = whole.quantize(COLOURS_IN_ALL - 1, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    return np.concatenate([pixels[0, 0, :1], np.array(few.getpalette()).reshape(-1, 3)])
+    paper = np.asarray(whole)[0, :1].astype(np.int64)
+    return np.concatenate([paper, np.array(few.getpalette()).reshape(-1, 3)])

@@ -21,7 +21,7 @@ from spikeformers.report.page.parts import (
     share_bar,
     table,
 )
-from spikeformers.report.samples import Noun
+from spikeformers.report.samples import IMAGE, Noun
 from spikeformers.report.text import UNKNOWN, count, percent
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def section(study: Study, sheet: Sheet) -> Content:
     ]
 
 
-def answer(audit: Audit, noun: Noun) -> str:
+def answer(audit: Audit, noun: Noun = IMAGE) -> str:
     """Whether a model is spike-driven, in three words or so."""
     kinds = {INPUT if row.source == INPUT else HEAD if row.name.split(".")[0] == HEAD else "" for row in audit.entries}
     if "" in kinds and audit.share("additions only"):
