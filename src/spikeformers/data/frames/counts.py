@@ -42,10 +42,11 @@ def _count_equally_many(frames: NDArray[np.float32], addressed: Addressed, slice
     addresses = addressed.addresses[slices.bounds[0] : slices.bounds[-1]].astype(np.int64)
     rectangle = len(frames) * each
     _add_ones(frames, addresses[:rectangle].reshape(-1, each))
-    if rectangle < len(addresses):
-        _add_ones(frames[-1], addresses[rectangle:])
+    # Cut by number, these are fewer than time steps: here np.add.at takes a third of the time that scattering takes.
+    np.add.at(frames[-1], addresses[rectangle:], np.float32(1))
 
 
 def _add_ones(frames: NDArray[np.float32], places: NDArray[np.int64]) -> None:
-    # A single one that is expanded took more time than ones that are there.
-    torch.from_numpy(frames).scatter_add_(-1, torch.from_numpy(places), torch.ones(places.shape))
+    # A row of ones for all rows took less time than a row for each, and that less than a single one for all events.
+    ones = torch.ones(places.shape[-1]).expand(places.shape)
+    torch.from_numpy(frames).scatter_add_(-1, torch.from_numpy(places), ones)
