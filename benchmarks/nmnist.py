@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import time
@@ -101,18 +102,22 @@ def summed_up(folds: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--data-dir", type=Path, help="by default nmnist/ in the directory SPIKEFORMERS_DATA")
     parser.add_argument("--out", type=Path, default=Path("runs/nmnist-10-folds"))
     parser.add_argument("--folds", type=int, default=10)
     parser.add_argument("--results", type=Path, default=RESULTS)
     words = parser.parse_args()
+    data_dir = words.data_dir or Path(os.environ.get("SPIKEFORMERS_DATA", ""), "nmnist")
+    if not data_dir.is_dir():
+        print(f"{data_dir}: N-MNIST is not there; name it by --data-dir. Nothing measured.")
+        return
     recipe = load_recipe("nmnist")
     rows: dict[str, Any] = {}
     for name, build in BASELINES.items():
         plans = [replace(recipe, folds=words.folds, fold=fold) for fold in range(words.folds)]
-        rows[name] = summed_up([train_baseline(build, plan, words.data_dir) for plan in plans])
+        rows[name] = summed_up([train_baseline(build, plan, data_dir) for plan in plans])
         print(f"{name}: {rows[name]['mean']:.2%} +- {rows[name]['spread']:.2%}")
-    runs = cross_validate(recipe, folds=words.folds, out=words.out, data_dir=words.data_dir).runs
+    runs = cross_validate(recipe, folds=words.folds, out=words.out, data_dir=data_dir).runs
     rows[runs[0].model_name] = summed_up(
         [{"accuracy": run.test_accuracy, "parameters": run.parameters, "seconds": run.seconds} for run in runs]
     )
