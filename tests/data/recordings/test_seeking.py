@@ -52,6 +52,21 @@ def test_a_recording_out_of_order_is_read_from_its_beginning_to_its_end() -> Non
     assert window(asked(times)[0], len(times), BITS, 300, 400) == (0, None, Counter(BITS))
 
 
+@pytest.mark.parametrize("moved", [-3000, 5000])
+@pytest.mark.parametrize(("start", "stop"), [(None, 9990), (9990, None)])
+def test_a_damaged_time_that_the_search_meets_loses_nothing(moved: int, start: int | None, stop: int | None) -> None:
+    times = np.arange(10_000) * 2
+    said_at, places = asked(times)
+    window(said_at, len(times), BITS, start, stop)
+    for place in places[64:]:
+        damaged = times.copy()
+        damaged[place] = max(0, damaged[place] + moved)
+        first, last, _ = window(asked(damaged)[0], len(times), BITS, start, stop)
+        (wanted,) = np.nonzero(times >= start if stop is None else times < stop)
+        assert first <= wanted[0]
+        assert last is None or wanted[-1] < last
+
+
 def test_a_time_that_cannot_be_told_makes_all_be_read() -> None:
     assert window(lambda place: None, 1000, BITS, 300, 400) == (0, None, Counter(BITS))
 

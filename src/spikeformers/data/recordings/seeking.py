@@ -17,7 +17,7 @@ CounterAt = Callable[[int], int | None]
 
 
 class _Unknown(Exception):
-    """The counter cannot be told somewhere."""
+    """The counter cannot be told somewhere, or what it says there cannot be trusted."""
 
 
 def window(
@@ -27,7 +27,8 @@ def window(
 
     The file is probed at 64 places. Where the times there are in order, `start` and `stop` are looked for by halving,
     and one `CHUNK` of records more is read at both ends, so that records may be out of order over less than that.
-    Where they are not, or the file is no larger than a chunk, all is read.
+    Where they are not, a record that is looked at has a time beyond that of the next probe (damaged, or just before
+    the last one), or the file is no larger than a chunk, all is read.
 
     Args:
         count: records in the file.
@@ -46,7 +47,10 @@ def window(
 
         def time_at(place: int) -> int:
             probe = bisect_right(places, place) - 1
-            return int(times[probe]) + (_certain(said_at, place) - int(said[probe])) % (1 << bits)
+            time = int(times[probe]) + (_certain(said_at, place) - int(said[probe])) % (1 << bits)
+            if time > times[min(probe + 1, PROBES - 1)]:
+                raise _Unknown  # so the search would be led astray, and events be lost in silence
+            return time
 
         first, last = 0, None
         if start is not None:
