@@ -14,6 +14,7 @@ from spikeformers.data import dataset_names, load_dataset, shape_of
 from spikeformers.errors import SpikeformersError
 from spikeformers.ops import backend
 from spikeformers.report.results import Fact
+from spikeformers.report.samples import noun_of
 from spikeformers.report.text import count, size
 from spikeformers.version import __version__
 
@@ -63,7 +64,7 @@ def _datasets() -> Iterator[Fact]:
         except SpikeformersError as error:
             yield Fact(topic="Data sets", name=name, value="not found", reason=str(error), present=False)
         else:
-            samples = f"{count(len(data.train))} + {count(len(data.test))} images"
+            samples = f"{count(len(data.train))} + {count(len(data.test))} {noun_of(name).many}"
             shape = size(shape_of(data.train))
             value = f"{samples}, {shape}, {len(data.classes)} classes"
             yield Fact(topic="Data sets", name=name, value=value, present=True)

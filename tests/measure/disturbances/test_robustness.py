@@ -235,7 +235,7 @@ def test_the_same_encoding_in_every_trial() -> None:
 def test_what_cannot_be_measured_is_refused(victim: Victim) -> None:
     images, labels = digits(4)
     words = {"mean": victim.mean, "std": victim.std, "disturbances": FEW.only()}
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no samples"):
         robustness(victim.model, [], **words)
     with pytest.raises(InputError, match="uint8 pictures"):
         robustness(victim.model, [(images.float(), labels)], **words)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from spikeformers.data.events.array import Sensor, no_events
+from spikeformers.data.events.array import Sensor, make_events, no_events
 from spikeformers.report.figures import event_cloud as drawing
 from spikeformers.report.figures.event_cloud import point_cloud
 from spikeformers.report.style import save
@@ -63,3 +63,17 @@ def test_no_events_are_an_empty_picture_and_files_repeat(tmp_path) -> None:
                 save(point_cloud(events, sensor), path)
                 contents.append(path.read_bytes())
             assert contents[0] == contents[1]
+
+
+def test_events_in_the_corners_of_the_box_are_drawn() -> None:
+    sensor = Sensor(34, 34)
+    corners = [(t, x, y) for x in (0, 33) for y in (0, 33) for t in (0, 300_000)]
+    shown = []
+    for t, x, y in corners:
+        # The other end of time is there, too, but of the other colour.
+        events = make_events([0, 300_000], [x, x], [y, y], [int(t == 0), int(t > 0)])
+        figure = point_cloud(events, sensor)
+        figure.canvas.draw()
+        pixels = np.asarray(figure.canvas.buffer_rgba()).astype(int)[len(figure.canvas.buffer_rgba()) // 8 :]
+        shown.append(int((pixels[..., 2] - pixels[..., 0] > 60).sum()))  # blue ink below the legend
+    assert min(shown) > 0.8 * max(shown)

@@ -54,6 +54,7 @@ def _space(figure: FigureBase, events: Events, sensor: Sensor) -> None:
     axes.scatter(
         _milliseconds(events), events["x"], events["y"], c=_inks(events, sensor), s=2.5, alpha=0.7, linewidths=0,
         depthshade=False, rasterized=True,
+        clip_on=False,  # zoomed in, the box is wider than the place it is clipped to
     )  # fmt: skip
     axes.set_box_aspect((2.1, 1, max(0.35, min(1.05, sensor.height / sensor.width))), zoom=1.4)
     axes.view_init(elev=16, azim=-62)
