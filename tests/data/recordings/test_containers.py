@@ -6,58 +6,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from spikeformers.data.events.array import Sensor, make_events
 from spikeformers.data.events.losses import Losses
+from spikeformers.data.recordings import csv
 from spikeformers.data.recordings import recording as recording_module
 from spikeformers.data.recordings.opening import open_recording, read_events
 from spikeformers.errors import DataError
 from tests.data.recordings.containers import CONTAINERS
-from tests.data.recordings.formats import Format, recordings
+from tests.data.recordings.formats import Format
 
 every_container = pytest.mark.parametrize("format", CONTAINERS.values(), ids=list(CONTAINERS))
 EVENTS = make_events(np.arange(20) * 17 + 1000, np.arange(20) * 14 % 320, np.arange(20) * 11 % 240, np.arange(20) % 2)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("containers")
-
-
-@every_container
-@settings(max_examples=20)
-@given(data=st.data(), chunk=st.integers(1, 20))
-def test_what_is_written_is_read_in_chunks(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:
-    events = data.draw(recordings(format))
-    path = format.write(folder / format.name, events)
-    losses = Losses()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recording_module, "CHUNK", chunk)
-        parts = list(open_recording(path).chunks(losses))
-    assert not losses
-    assert all(len(part) <= chunk for part in parts)
-    np.testing.assert_array_equal(np.concatenate([events[:0], *parts]), events)
-
-
-@every_container
-@settings(max_examples=20)
-@given(data=st.data(), chunk=st.integers(1, 60))
-def test_a_window_of_time_is_the_whole_filtered(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:
-    events = data.draw(recordings(format, least=1))
-    path = format.write(folder / format.name, events)
-    moment = st.one_of(st.none(), st.sampled_from(events["t"].tolist()), st.integers(0, int(events["t"][-1]) + 2))
-    start, stop = data.draw(moment), data.draw(moment)
-    losses = Losses()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recording_module, "CHUNK", chunk)
-        parts = list(open_recording(path).chunks(losses, start=start, stop=stop))
-    expected = [
-        event for event in events.tolist() if (start is None or start <= event[0]) and (stop is None or event[0] < stop)
-    ]
-    assert not losses
-    assert np.concatenate([events[:0], *parts]).tolist() == expected
+@pytest.mark.parametrize("name", [name for name in CONTAINERS if not name.startswith("aedat4")])
+def test_reading_ends_where_the_time_is_past_the_window(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = EVENTS.copy()
+    events["p"][-1] = 7  # would be counted, whatever its time
+    path = CONTAINERS[name].write(tmp_path / CONTAINERS[name].name, events)
+    monkeypatch.setattr(recording_module, "CHUNK", 4)
+    monkeypatch.setattr(csv, "BLOCK", 50)
+    to_the_end, to_the_middle = Losses(), Losses()
+    recording = open_recording(path)
+    assert sum(map(len, recording.chunks(to_the_end))) == len(EVENTS) - 1
+    assert sum(map(len, recording.chunks(to_the_middle, stop=int(EVENTS["t"][10])))) == 10
+    assert to_the_end.reasons == {"events with impossible numbers": 1}
+    assert not to_the_middle
 
 
 @pytest.mark.parametrize("name", [name for name in CONTAINERS if not name.startswith("csv")])

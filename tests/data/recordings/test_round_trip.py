@@ -14,9 +14,12 @@ from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings import recording as recording_module
 from spikeformers.data.recordings.opening import open_recording, read_events
 from spikeformers.errors import DataError
+from tests.data.recordings.containers import CONTAINERS
 from tests.data.recordings.formats import FORMATS, Format, recordings
 
 every_format = pytest.mark.parametrize("format", FORMATS.values(), ids=list(FORMATS))
+EVERY = FORMATS | CONTAINERS
+every_format_and_container = pytest.mark.parametrize("format", EVERY.values(), ids=list(EVERY))
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def test_what_is_written_is_read_and_nothing_is_lost(folder: Path, format: Forma
     np.testing.assert_array_equal(read, events)
 
 
-@every_format
+@every_format_and_container
 @settings(max_examples=30)
 @given(data=st.data(), chunk=st.integers(1, 20))
 def test_small_chunks_join_to_the_whole(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:
@@ -49,7 +52,7 @@ def test_small_chunks_join_to_the_whole(folder: Path, format: Format, data: st.D
     np.testing.assert_array_equal(np.concatenate([events[:0], *parts]), events)
 
 
-@every_format
+@every_format_and_container
 @settings(max_examples=30)
 @given(data=st.data(), chunk=st.integers(1, 60))
 def test_a_window_of_time_is_the_whole_filtered(folder: Path, format: Format, data: st.DataObject, chunk: int) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spikeformers.data.events.array import Events, Sensor, make_events
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.column_names import UNITS
-from spikeformers.data.recordings.keeping import in_time, keep_possible
+from spikeformers.data.recordings.keeping import in_time, is_past, keep_possible
 
 Numbers = NDArray[Any]
 ADDRESSES = 1 << 16  # what x and y of an event can hold
@@ -45,6 +45,13 @@ class Sieve:
         self.losses.add("events outside the sensor", int((~inside).sum()))
         events = make_events(times[inside], x[inside], y[inside], p[inside] > 0)
         return keep_possible(events, self.sensor, self.losses)
+
+    def is_past(self, t: Numbers, unit: str) -> bool:
+        """Return whether reading may end at a block with these times, as `keeping.is_past` has it."""
+        if self.stop is None:
+            return False
+        times, timed = _microseconds(t, unit)
+        return is_past(times[timed], self.stop)
 
 
 def _whole(numbers: Numbers) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from spikeformers.data.events.array import Events, Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.column_names import check_unit, find_columns
 from spikeformers.data.recordings.columns import Sieve
-from spikeformers.data.recordings.keeping import is_past, pieces
+from spikeformers.data.recordings.keeping import pieces
 from spikeformers.data.recordings.leading_lines import opened
 from spikeformers.errors import DataError
 
@@ -91,10 +91,9 @@ class Csv:
             for lines in _blocks_of_lines(file):
                 table = _table(lines, self.plan, losses)
                 t, x, y, p = (table[:, column] for column in self.plan.order)
-                events = sieve.events(t, x, y, p, self.plan.unit)
-                if is_past(events["t"], stop):
+                if sieve.is_past(t, self.plan.unit):
                     return
-                yield from pieces(events)
+                yield from pieces(sieve.events(t, x, y, p, self.plan.unit))
 
 
 def _beginning(content: bytes) -> tuple[bytes | None, int, bytes]:

@@ -21,7 +21,6 @@ from spikeformers.data.recordings import recording
 from spikeformers.data.recordings.column_names import ColumnNames, check_unit, find_columns
 from spikeformers.data.recordings.columns import Sieve
 from spikeformers.data.recordings.hdf5_service import Listed, list_datasets, read_element, read_rows
-from spikeformers.data.recordings.keeping import is_past
 from spikeformers.errors import DataError
 
 TIMES, UNITS, LABELS, KEYS = "spikes/times", "spikes/units", "labels", "extra/keys"
@@ -133,10 +132,9 @@ class Hdf5:
                 if not done:
                     raise
                 break
-            events = sieve.events(t, x, y, p, self.unit)
-            if is_past(events["t"], stop):
+            if sieve.is_past(t, self.unit):
                 return
-            yield events
+            yield sieve.events(t, x, y, p, self.unit)
             done = end
         losses.add("events missing in the file", announced - done)
 

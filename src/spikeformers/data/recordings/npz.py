@@ -23,7 +23,6 @@ from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings import recording
 from spikeformers.data.recordings.column_names import ColumnNames, check_unit, find_columns
 from spikeformers.data.recordings.columns import Sieve
-from spikeformers.data.recordings.keeping import is_past
 from spikeformers.errors import DataError
 
 WIDEST = 1 << 10  # bytes of an element; what holds more is no array of events
@@ -96,19 +95,17 @@ class Npz:
         left = min(member.length for member in self.members)
         done = 0
         for arrays in _side_by_side(self.path, self.members, left):
-            done += len(arrays[0])
-            events = self._events(arrays, sieve)
-            if is_past(events["t"], stop):
+            t, x, y, p = self._columns(arrays)
+            if sieve.is_past(t, self.unit):
                 return
-            yield events
+            yield sieve.events(t, x, y, p, self.unit)
+            done += len(t)
         losses.add("events missing in the file", announced - done)
 
-    def _events(self, arrays: list[NDArray[Any]], sieve: Sieve) -> Events:
-        if self.members[0].dtype.names:
-            table, names = arrays[0], self.names
-            return sieve.events(table[names.t], table[names.x], table[names.y], table[names.p], self.unit)
-        t, x, y, p = arrays
-        return sieve.events(t, x, y, p, self.unit)
+    def _columns(self, arrays: list[NDArray[Any]]) -> list[NDArray[Any]]:
+        if not self.members[0].dtype.names:
+            return arrays
+        return [arrays[0][name] for name in (self.names.t, self.names.x, self.names.y, self.names.p)]
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
