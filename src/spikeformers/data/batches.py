@@ -6,23 +6,26 @@ So any number of worker processes gives the same batches, and an interrupted epo
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from spikeformers.data.sources import Pictures, Source
 from spikeformers.data.streams import stream
 from spikeformers.data.unreadable import none_readable
-from spikeformers.errors import ConfigError, DataError, SpikeformersError
+from spikeformers.data.workers import by_workers
+from spikeformers.errors import ConfigError, SpikeformersError
 
 PREFETCH = 4  # batches each worker process prepares ahead
-GRACE = 60.0  # seconds a worker lives on after SIGTERM
+DIED = (
+    "A worker process that prepares batches has died, often for lack of memory ({reason}). What was saved is intact: "
+    "go on with fewer workers (--workers 0 needs none), or free memory first."
+)
 
 
 @dataclass(frozen=True)
@@ -96,38 +99,16 @@ class Batches:
             DataError: pictures cannot be read, or a worker process has died.
         """
         epoch, numbers = _Epoch(self, number), range(start, len(self))
-        made = _by_workers(epoch, numbers, self.workers) if self.workers else (epoch[index] for index in numbers)
+        made = (
+            by_workers(epoch, numbers, self.workers, ahead=PREFETCH, died=DIED)
+            if self.workers
+            else (epoch[index] for index in numbers)
+        )
         with closing(made):
             for batch in made:
                 if isinstance(batch, SpikeformersError):
                     raise batch
                 yield batch
-
-
-def _by_workers(epoch: _Epoch, numbers: range, workers: int) -> Generator[Batch | SpikeformersError, None, None]:
-    made: Any = iter(
-        DataLoader(
-            epoch,
-            batch_size=None,
-            sampler=numbers,
-            num_workers=workers,
-            prefetch_factor=PREFETCH,
-            worker_init_fn=_leave_stopping_to_the_parent,
-            # Without one of its own it draws a seed from the global generator, which then knows about workers.
-            generator=torch.Generator(),
-        )
-    )
-    try:
-        yield from made
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error) or "Traceback" in str(error):
-            raise
-        raise DataError(
-            f"A worker process that prepares batches has died, often for lack of memory ({error}). What was saved is "
-            "intact: go on with fewer workers (--workers 0 needs none), or free memory first."
-        ) from error
-    finally:
-        made._shutdown_workers()  # it would do so by itself only when nothing, no traceback either, knows it any more
 
 
 class _Epoch(Dataset["Batch | SpikeformersError"]):
@@ -160,11 +141,3 @@ class _Epoch(Dataset["Batch | SpikeformersError"]):
             raise none_readable(pictures.unreadable)
         x, targets = batches.prepare(pictures, generator, self.number)
         return Batch(x, targets, pictures.unreadable)
-
-
-def _leave_stopping_to_the_parent(worker: int) -> None:
-    # Both reach every process of a run; the parent ends its workers once it has saved. But a worker that nobody ended
-    # must not outlive SIGTERM: Python waits for its workers when it exits.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGTERM, lambda number, frame: signal.setitimer(signal.ITIMER_REAL, GRACE))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from spikeformers.data.cores import usable_cores
-from spikeformers.errors import DataError
+from spikeformers.data.workers import by_workers
 
 MOST_WORKERS = 8
 SMALL = 64 << 20  # bytes to read, below which starting processes takes longer than it saves
+DIED = (
+    "A process that reads recordings has died, often for lack of memory ({reason}). What it had finished is kept: free "
+    "memory and start again."
+)
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -41,35 +43,8 @@ def each(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Ge
     if not workers:
         yield from map(work, jobs)
         return
-    with closing(_by_workers(work, jobs, workers)) as results:
+    with closing(by_workers(_Jobs(work, jobs), range(len(jobs)), workers, ahead=1, died=DIED)) as results:
         yield from results
-
-
-def _by_workers(work: Callable[[Job], Result], jobs: Sequence[Job], workers: int) -> Generator[Result, None, None]:
-    made: Any = iter(
-        DataLoader(
-            _Jobs(work, jobs),
-            batch_size=None,
-            shuffle=False,
-            num_workers=workers,
-            prefetch_factor=1,
-            worker_init_fn=_leave_stopping_to_the_parent,
-            collate_fn=_as_it_is,
-            # Without one of its own it draws a seed from the global generator, which then knows about workers.
-            generator=torch.Generator(),
-        )
-    )
-    try:
-        yield from made
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error) or "Traceback" in str(error):
-            raise
-        raise DataError(
-            f"A process that reads recordings has died, often for lack of memory ({error}). What it had finished is "
-            "kept: free memory and start again."
-        ) from error
-    finally:
-        made._shutdown_workers()  # it would do so by itself only when nothing, no traceback either, knows it any more
 
 
 class _Jobs(Dataset[Result]):
@@ -81,11 +56,3 @@ class _Jobs(Dataset[Result]):
 
     def __getitem__(self, index: int) -> Result:
         return self._work(self._jobs[index])
-
-
-def _as_it_is(result: Result) -> Result:
-    return result
-
-
-def _leave_stopping_to_the_parent(worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
