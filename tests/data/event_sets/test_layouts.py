@@ -376,7 +376,7 @@ def test_your_own_recordings(tmp_path: Path) -> None:
     sensor = Sensor(50, 40)
     for number, name in enumerate(["train/b/1.raw", "train/a/2.raw", "test/a/3.raw", "validation/b/4.raw"]):
         (tmp_path / name).parent.mkdir(parents=True)
-        write_evt2(tmp_path / name, drawn(number, sensor), Sensor(50 - number, 40) if number == 9 else sensor)
+        write_evt2(tmp_path / name, drawn(number, sensor), Sensor(50 - number, 40 - 3 + number))
     recordings = opened("event_folder", tmp_path)
     assert (recordings.classes, recordings.sensor) == (("a", "b"), sensor)
     assert list(there(recordings.train).names) == ["a/2.raw", "b/1.raw"]
@@ -384,6 +384,20 @@ def test_your_own_recordings(tmp_path: Path) -> None:
     assert recordings.validation is not None
     assert recordings.validation.labels.tolist() == [1]
     assert which_lies_in(tmp_path).name == "event_folder"
+
+
+def test_a_recording_that_cannot_be_opened_does_not_keep_the_others_from_being_read(tmp_path: Path) -> None:
+    sensor = Sensor(50, 40)
+    (tmp_path / "train/a").mkdir(parents=True)
+    (tmp_path / "train/a/0.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"0.npz: the archive is damaged"):
+        opened("event_folder", tmp_path)
+    write_evt2(tmp_path / "train/a/1.raw", drawn(1, sensor), sensor)
+    recordings = opened("event_folder", tmp_path)
+    assert recordings.sensor == sensor
+    np.testing.assert_array_equal(there(recordings.train).events(1), drawn(1, sensor))
+    with pytest.raises(DataError, match=r"0.npz: the archive is damaged"):
+        there(recordings.train).events(0)
 
 
 def test_files_that_do_not_name_their_camera(tmp_path: Path) -> None:

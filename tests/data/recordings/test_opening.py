@@ -34,10 +34,17 @@ def test_the_format_is_told_by_name_or_content(tmp_path: Path, name: str, conten
     assert isinstance(open_recording(tmp_path / name), reader)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"#!AER-DAT1.0\r\n", b"% date 2020\n", b"% evt 2.1\n"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"#!AER-DAT1.0\r\n", b"% date 2020\n"])
 def test_what_nothing_tells_is_refused_with_the_known_names(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.raw").write_bytes(content)
     with pytest.raises(DataError, match=r"40bit, aedat2, .*format="):
+        open_recording(tmp_path / "a.raw")
+
+
+@pytest.mark.parametrize("header", [b"% evt 2.1\n", b"% format EVT21;width=3;height=2\n% end\n"])
+def test_an_encoding_that_cannot_be_read_is_named(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "a.raw").write_bytes(header)
+    with pytest.raises(DataError, match=r"its header says 'EVT21', which cannot be read; EVT2 and EVT3 can"):
         open_recording(tmp_path / "a.raw")
 
 

@@ -93,6 +93,9 @@ def test_ids_are_read_from_a_list_or_a_folder(tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir(exist_ok=True)
         with pytest.raises(DataError, match=message):
             ids_in(tmp_path / name)
+    (tmp_path / "ids.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(DataError, match="expected ids"):
+        ids_in(tmp_path / "ids.txt")
 
 
 @pytest.mark.slow

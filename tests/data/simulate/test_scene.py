@@ -111,6 +111,8 @@ def test_numbers_are_changed_by_name() -> None:
         ({"frame_time": 0}, "frame_time"),
         ({"vary": 1.5}, "vary"),
         ({"path": {"duration": 0}}, "duration"),
+        ({"path": {"x": float("nan")}}, "path.x is nan; it must be a finite number"),
+        ({"sensor": {"width": 34.5}}, "sensor.width is 34.5; it must be a finite whole number"),
     ],
 )
 def test_wrong_words_are_told(words: dict[str, object], message: str) -> None:

@@ -12,6 +12,7 @@ from spikeformers.data.event_sets.shelf import FileShelf
 from spikeformers.data.events.array import Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.recordings.opening import SUFFIXES, open_recording
+from spikeformers.data.recordings.recording import Recording
 from spikeformers.data.sources import evenly_spaced
 from spikeformers.errors import DataError
 
@@ -63,22 +64,24 @@ def _part(folder: Path, found: Listed, classes: tuple[str, ...], sensor: Sensor)
 def _camera(data_dir: Path, found: dict[str, Listed]) -> Sensor:
     """Return the camera of all recordings: what `camera.toml` says, or the largest that their headers name.
 
+    Recordings that cannot be opened say nothing; they are left out, and named, when they are read.
+
     Raises:
-        DataError: neither says it.
+        DataError: neither says it, or no recording can be opened.
     """
     if (data_dir / CAMERA).is_file():
         return _stated(data_dir / CAMERA)
     paths = [data_dir / part / name for part, listed in found.items() for name in listed.names]
-    sensors = [open_recording(path).sensor for path in paths]
-    if None in sensors:
-        silent = paths[sensors.index(None)]
-        width, height, polarities = _largest_addresses(paths)
+    recordings = _openable(paths)
+    silent = next((recording.path for recording in recordings if recording.sensor is None), None)
+    if silent is not None:
+        width, height, polarities = _largest_addresses(recordings)
         raise DataError(
             f"{silent}: the file does not say how many pixels its camera has. Write {data_dir / CAMERA} with the lines "
             f"width = {width}, height = {height} and polarities = {polarities}, if that is right: it is the least that "
-            f"holds the events of {min(LOOKED_AT, len(paths))} recordings."
+            f"holds the events of {min(LOOKED_AT, len(recordings))} recordings."
         )
-    known = [sensor for sensor in sensors if sensor is not None]
+    known = [recording.sensor for recording in recordings if recording.sensor is not None]
     return Sensor(
         max(sensor.width for sensor in known),
         max(sensor.height for sensor in known),
@@ -94,10 +97,22 @@ def _stated(path: Path) -> Sensor:
         raise DataError(f"{path}: expected width, height and maybe polarities, each a number ({error}).") from error
 
 
-def _largest_addresses(paths: list[Path]) -> tuple[int, int, int]:
+def _openable(paths: list[Path]) -> list[Recording]:
+    recordings, refused = [], []
+    for path in paths:
+        try:
+            recordings.append(open_recording(path))
+        except DataError as error:
+            refused.append(error)
+    if not recordings:
+        raise refused[0]
+    return recordings
+
+
+def _largest_addresses(recordings: list[Recording]) -> tuple[int, int, int]:
     largest = [0, 0, 0]
-    for index in evenly_spaced(len(paths), LOOKED_AT).tolist():
-        for events in open_recording(paths[index]).chunks(Losses()):
+    for index in evenly_spaced(len(recordings), LOOKED_AT).tolist():
+        for events in recordings[index].chunks(Losses()):
             for place, word in enumerate(("x", "y", "p")):
                 largest[place] = max(largest[place], int(events[word].max(initial=0)))
     width, height, polarities = (value + 1 for value in largest)

@@ -119,4 +119,8 @@ def format_of(path: Path) -> str:
         name = read_header(file, path).encoding
     if name in FORMATS:
         return name
+    if name:
+        raise DataError(
+            f"{path}: its header says {name[:20].upper()!r}, which cannot be read; EVT2 and EVT3 can. Convert the file."
+        )
     raise DataError(f"{path}: nothing tells which event format this is. Name one of {', '.join(FORMATS)} (format=...).")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -20,7 +21,8 @@ def changed(described: Described, words: Mapping[str, Any], inside: str = "") ->
         inside: what the names of this dataclass begin with, in messages.
 
     Raises:
-        ConfigError: there is no such word, it is no number, or the number is out of its range.
+        ConfigError: there is no such word, it is no number, or the number is not finite, not whole where it must be, or
+            out of its range.
     """
     assert is_dataclass(described)
     assert not isinstance(described, type)
@@ -36,7 +38,13 @@ def changed(described: Described, words: Mapping[str, Any], inside: str = "") ->
         if is_dataclass(now) and isinstance(given, Mapping):
             values[word] = changed(now, given, f"{inside}{word}.")
         elif isinstance(now, int | float) and isinstance(given, int | float) and not isinstance(given, bool):
-            values[word] = type(now)(given)
+            values[word] = _number(given, type(now), inside + word)
         else:
             raise ConfigError(f"{inside}{word} cannot be set to {given!r}: only numbers can be changed by name.")
     return replace(described, **values)
+
+
+def _number(given: float, kind: type[int | float], word: str) -> float:
+    if not math.isfinite(given) or kind(given) != given:
+        raise ConfigError(f"{word} is {given}; it must be a finite {'whole ' if kind is int else ''}number.")
+    return kind(given)

@@ -81,7 +81,7 @@ def ids_in(place: Path) -> Collection[int]:
     if place.is_dir():
         found = [path.stem for path in place.rglob("*.bin")]
     elif place.is_file():
-        found = place.read_text().split()
+        found = place.read_text(errors="replace").split()
     else:
         raise DataError(f"{place}: there is no such file or folder of ids.")
     wrong = [word for word in found if not word.isdecimal()]
