@@ -86,8 +86,8 @@ def test_curves_are_the_logs(three: list[Run]) -> None:
     assert accuracy.lines[1].get_ydata().tolist() == [0.75, 0.875]
     assert firing.lines[0].get_ydata().tolist() == [0.123] * 4
     words = [text for text, _ in texts(figure)]
-    assert f"{LONG}, judged on validation images" in words
-    assert "b, judged on validation images, unfinished: 2 of 3 epochs" in words
+    assert f"{LONG}, judged on the validation part" in words
+    assert "b, judged on the validation part, unfinished: 2 of 3 epochs" in words
     check_texts(figure)
 
 

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.ticker import MaxNLocator
 
-from spikeformers.report.samples import noun_of
 from spikeformers.report.style import COLOURS, as_percent, colour, picture
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def draw_run_curves(figure: FigureBase, runs: Sequence[Run]) -> None:
 
 def _label(run: Run) -> str:
     total, done = run.recipe.schedule.total_epochs, len(run.epochs)
-    part = f", judged on {run.eval_part} {noun_of(run.recipe.dataset).many}" if run.eval_part else ""
+    part = f", judged on the {run.eval_part} part" if run.eval_part else ""
     return f"{run.path}{part}" if run.result else f"{run.path}{part}, unfinished: {done} of {total} epochs"
 
 

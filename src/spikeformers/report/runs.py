@@ -10,7 +10,6 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from spikeformers.report.layout import heading, new_table
-from spikeformers.report.samples import noun_of, shared
 from spikeformers.report.text import count, duration, percent
 
 if TYPE_CHECKING:
@@ -94,8 +93,7 @@ def _accuracies(runs: Sequence[Run]) -> RenderableType:
 
 
 def _last_epochs(runs: Sequence[Run]) -> RenderableType:
-    many = shared(noun_of(run.recipe.dataset) for run in runs).many
-    table = new_table("run", ">loss", ">training", ">firing", ">dead", ">saturated", f">{many}/s", ">time")
+    table = new_table("run", ">loss", ">training", ">firing", ">dead", ">saturated", ">samples/s", ">time")
     for number, run in enumerate(runs, start=1):
         figures = [UNKNOWN] * 6
         if run.epochs:
