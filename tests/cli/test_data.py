@@ -10,7 +10,7 @@ import pytest
 
 from spikeformers.data.event_sets.table import EVENT_SETS
 from tests.data.event_sets.test_check import small_nmnist
-from tests.data.event_sets.test_layouts import write_har_dvs
+from tests.data.event_sets.test_har_dvs import write_har_dvs
 from tests.data.event_sets.writing import write_nmnist
 
 TRAIN = ["0/00001.bin", "1/00002.bin", "1/00003.bin", "7/00004.bin"]

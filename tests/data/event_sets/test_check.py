@@ -16,7 +16,8 @@ from spikeformers.data.event_sets.event_set import EventSet
 from spikeformers.data.event_sets.splits import split
 from spikeformers.data.event_sets.table import EVENT_SETS
 from spikeformers.data.recordings.opening import read_events
-from tests.data.event_sets.test_layouts import gestures, write_har_dvs
+from tests.data.event_sets.test_har_dvs import write_har_dvs
+from tests.data.event_sets.test_layouts import gestures
 from tests.data.event_sets.writing import Heard, write_ncaltech101, write_nmnist
 from tests.data.recordings.writers.gesture_layout import write_gesture_folder
 

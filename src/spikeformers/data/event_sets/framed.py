@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from spikeformers.data.event_sets.shelf import Shelf
@@ -43,17 +44,32 @@ class FramedRecordings:
 
     def read(self, indices: Tensor, generator: torch.Generator | None = None) -> Pictures:
         """Return the recordings at `indices` (int64 `[B]`) as frames, float32 `[B, T, C, H, W]`."""
-        frames, readable, refused = [], [], []
-        for place, index in enumerate(indices.tolist()):
-            try:
-                frames.append(self.framing.frames(self.shelf.addressed(index), generator))
-            except DataError as error:
-                refused.append(str(error))
-            else:
-                readable.append(place)
-        images = np.stack(frames) if frames else np.empty((0, self.framing.time_steps, *self.shape), dtype=np.float32)
-        return with_stand_ins(torch.from_numpy(images), self.labels[indices], readable, refused)
+        frame = self.framing.frames
+        shape = self.framing.time_steps, *self.shape
+        return read_frames(indices, self.labels, shape, lambda at: frame(self.shelf.addressed(at), generator))
 
     def at_evaluation(self) -> FramedRecordings:
         """Return the same recordings framed without random choices."""
         return replace(self, framing=self.framing.at_evaluation())
+
+
+def read_frames(
+    indices: Tensor, labels: Tensor, shape: tuple[int, ...], frames_of: Callable[[int], NDArray[np.float32]]
+) -> Pictures:
+    """Return frames of the recordings at `indices` (int64 `[B]`); for an unreadable one stands the next readable one.
+
+    Args:
+        labels: of all recordings.
+        shape: of the frames of one, (T, C, H, W).
+        frames_of: index -> frames of that shape; raises a DataError where the recording cannot be read.
+    """
+    frames, readable, refused = [], [], []
+    for place, index in enumerate(indices.tolist()):
+        try:
+            frames.append(frames_of(index))
+        except DataError as error:
+            refused.append(str(error))
+        else:
+            readable.append(place)
+    images = np.stack(frames) if frames else np.empty((0, *shape), dtype=np.float32)
+    return with_stand_ins(torch.from_numpy(images), labels[indices], readable, refused)

@@ -14,14 +14,15 @@ from torch import Tensor
 
 from spikeformers.data.dataset import Dataset
 from spikeformers.data.event_sets.files import files_in
+from spikeformers.data.event_sets.framed import read_frames
+from spikeformers.data.event_sets.release import Release
 from spikeformers.data.event_sets.shelf import Reading
-from spikeformers.data.events.array import Sensor
 from spikeformers.data.events.losses import Losses
 from spikeformers.data.frames.event_framing import EventFraming
-from spikeformers.data.normalise import unchanged
+from spikeformers.data.natural_order import by_numbers
 from spikeformers.data.pictures.decoding import decode, naming
 from spikeformers.data.pictures.framing import Framing
-from spikeformers.data.sources import Missing, Pictures, Source, with_stand_ins
+from spikeformers.data.sources import Missing, Pictures, Source
 from spikeformers.data.watch import Watch
 from spikeformers.errors import ConfigError, DataError
 
@@ -70,7 +71,7 @@ class FrameShelf:
         for folder in (name, f"{name}/{name.rsplit('/', 1)[-1]}_dvs"):
             images = [file for file in files_in(self.root / folder) if file.lower().endswith(SUFFIXES)]
             if images:
-                return [f"{folder}/{file}" for file in sorted(images, key=_by_number)]
+                return [f"{folder}/{file}" for file in sorted(images, key=by_numbers)]
         raise DataError(f"{self.root / name}: there are no images of frames in it. Unpack it again.")
 
     def read(self, indices: Iterable[int]) -> Iterator[Reading[Sequence[str]]]:
@@ -123,17 +124,8 @@ class ImageFrames:
 
     def read(self, indices: Tensor, generator: torch.Generator | None = None) -> Pictures:
         """Return windows of the recordings at `indices` (int64 `[B]`); see `FramedRecordings.read`."""
-        windows, readable, refused = [], [], []
-        for place, index in enumerate(indices.tolist()):
-            try:
-                windows.append(self._window(index, generator))
-            except DataError as error:
-                refused.append(str(error))
-            else:
-                readable.append(place)
-        empty = np.empty((0, self.time_steps, *self.shape), dtype=np.float32)
-        images = torch.from_numpy(np.stack(windows) if windows else empty)
-        return with_stand_ins(images, self.labels[indices], readable, refused)
+        shape = self.time_steps, *self.shape
+        return read_frames(indices, self.labels, shape, lambda index: self._window(index, generator))
 
     def at_evaluation(self) -> ImageFrames:
         """Return the same recordings, the window in the middle."""
@@ -156,24 +148,8 @@ class ImageFrames:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FrameSet:
-    """What a loader of released frames returns; `framed` makes a `Dataset` of it. See `RecordingSet`."""
-
-    name: str
-    title: str
-    sensor: Sensor
-    train: FrameShelf | str
-    test: FrameShelf | str
-    validation: FrameShelf | None = None
-    classes: tuple[str, ...]
-    licence: str
-    citation: str
-
-    @property
-    def parts(self) -> dict[str, FrameShelf | str]:
-        """The parts by name; a validation part only where there is one."""
-        parts = {"train": self.train, "test": self.test}
-        return parts if self.validation is None else {**parts, "validation": self.validation}
+class FrameSet(Release[FrameShelf]):
+    """What a loader of released frames returns; `framed` makes a `Dataset` of it."""
 
     def framed(self, framing: EventFraming | Framing | None, watch: Watch) -> Dataset:
         """Return windows of frames as a data set: a random one of each recording for training, else the middle one.
@@ -188,20 +164,8 @@ class FrameSet:
             raise DataError(f"{self.title} holds frames of events, which are framed by an EventFraming.")
         framing = framing or EventFraming(time_steps=TIME_STEPS, image_size=(self.sensor.height, self.sensor.width))
         self._require_plain(framing)
-        mean, std = unchanged(CHANNELS)
         parts = {part: self._part(part, shelf, framing) for part, shelf in self.parts.items()}
-        return Dataset(
-            name=self.name,
-            title=self.title,
-            train=parts["train"],
-            test=parts["test"],
-            validation=parts.get("validation"),
-            classes=self.classes,
-            mean=mean,
-            std=std,
-            licence=self.licence,
-            citation=self.citation,
-        )
+        return self.dataset(parts, CHANNELS)
 
     def _require_plain(self, framing: EventFraming) -> None:
         plain = EventFraming(time_steps=framing.time_steps, image_size=framing.image_size)
@@ -217,9 +181,3 @@ class FrameSet:
         if isinstance(shelf, str):
             return Missing((CHANNELS, *framing.image_size), shelf)
         return ImageFrames(shelf, framing.time_steps, framing.image_size, anywhere=part == "train")
-
-
-def _by_number(name: str) -> tuple[int, str]:
-    """Sort 2.png before 10.png; the releases' names have zeros in front, or none."""
-    digits = "".join(filter(str.isdigit, name.rsplit(".", 1)[0]))
-    return int(digits or 0), name

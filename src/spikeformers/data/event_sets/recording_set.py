@@ -9,10 +9,9 @@ import torch
 from spikeformers.data.dataset import Dataset
 from spikeformers.data.event_sets.cache.cached import Cached, kept
 from spikeformers.data.event_sets.framed import FramedRecordings
+from spikeformers.data.event_sets.release import Release
 from spikeformers.data.event_sets.shelf import Chosen, Originals, Shelf
-from spikeformers.data.events.array import Sensor
 from spikeformers.data.frames.event_framing import EventFraming
-from spikeformers.data.normalise import unchanged
 from spikeformers.data.pictures.framing import Framing
 from spikeformers.data.sources import Missing, Source
 from spikeformers.data.unreadable import refuse_many
@@ -23,29 +22,8 @@ TIME_STEPS = 10  # where nobody says how many
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class RecordingSet:
-    """What a loader of event recordings returns; `framed` makes a `Dataset` of it.
-
-    Attributes:
-        train, test, validation: a text in the place of a part says what of it is missing, and what to do.
-        title: what the set is called in text.
-    """
-
-    name: str
-    title: str
-    sensor: Sensor
-    train: Shelf | str
-    test: Shelf | str
-    validation: Shelf | None = None
-    classes: tuple[str, ...]
-    licence: str
-    citation: str
-
-    @property
-    def parts(self) -> dict[str, Shelf | str]:
-        """The parts by name; a validation part only where there is one."""
-        parts = {"train": self.train, "test": self.test}
-        return parts if self.validation is None else {**parts, "validation": self.validation}
+class RecordingSet(Release[Shelf]):
+    """What a loader of event recordings returns; `framed` makes a `Dataset` of it."""
 
     def framed(self, framing: EventFraming | Framing | None, watch: Watch) -> Dataset:
         """Return the data set as frames; None: counts of the sensor's pixels over 10 time steps, cut by number.
@@ -62,26 +40,13 @@ class RecordingSet:
         framing = framing or EventFraming(time_steps=TIME_STEPS, image_size=(self.sensor.height, self.sensor.width))
         calm = framing.at_evaluation()
         shelves = self.kept(watch)
-        mean, std = unchanged(framing.shape(self.sensor)[0])
         parts: dict[str, Source] = {
             part: Missing(framing.shape(self.sensor), shelf)
             if isinstance(shelf, str)
             else FramedRecordings(shelf, framing if part == "train" else calm)
             for part, shelf in shelves.parts.items()
         }
-        return Dataset(
-            name=self.name,
-            title=self.title,
-            train=parts["train"],
-            test=parts["test"],
-            validation=parts.get("validation"),
-            classes=self.classes,
-            mean=mean,
-            std=std,
-            licence=self.licence,
-            citation=self.citation,
-            unreadable=shelves.unreadable,
-        )
+        return self.dataset(parts, framing.shape(self.sensor)[0], shelves.unreadable)
 
     def kept(self, watch: Watch) -> KeptParts:
         """Return the parts out of the cache, converting first what is not in it; see `cache.cached.kept`.

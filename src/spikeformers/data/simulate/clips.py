@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageSequence
 
+from spikeformers.data.natural_order import by_numbers
 from spikeformers.errors import DataError
 
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".webp")
@@ -59,17 +59,12 @@ class Clip:
             raise DataError(f"{self.path}: there is no such file or folder.")
         if self.path.is_dir():
             names = [path for path in self.path.iterdir() if path.suffix.lower() in PICTURES]
-            for path in sorted(names, key=_by_numbers):
+            for path in sorted(names, key=lambda path: by_numbers(path.name)):
                 yield from _opened(path, only_first=True)
         elif self.path.suffix.lower() == ".npy":
             yield from map(Image.fromarray, _array_frames(self.path))
         else:
             yield from _opened(self.path, only_first=False)
-
-
-def _by_numbers(path: Path) -> list[tuple[int, str]]:
-    """Return what to sort names by, so that frame 10 comes after frame 9."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", path.name)]
 
 
 def _opened(path: Path, *, only_first: bool) -> Iterator[Image.Image]:
