@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from spikeformers.data.recordings.gesture_labels import Trial, check_inside, read_labels
+from spikeformers.data.recordings.gesture_labels import Trial, read_labels
 from spikeformers.errors import DataError
 
 HEAD = "class,startTime_usec,endTime_usec\n"
@@ -46,12 +46,3 @@ def test_missing_tables_and_other_encodings_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match="cannot be read"):
         read_labels(tmp_path / "a.csv")
-
-
-def test_a_trial_outside_the_recording_is_refused() -> None:
-    trials = [Trial(1, 0, 100), Trial(2, 90, 250)]
-    check_inside(trials, 50, 200, "labels.csv")
-    with pytest.raises(DataError, match="gesture 1 from 0 to 100 us lies outside"):
-        check_inside(trials, 100, 200, "labels.csv")
-    with pytest.raises(DataError, match="gesture 2 from 90 to 250 us lies outside"):
-        check_inside(trials, 50, 89, "labels.csv")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,20 +37,6 @@ def read_labels(path: str | os.PathLike[str]) -> list[Trial]:
     if not rows or tuple(rows[0][1]) != COLUMNS:
         raise DataError(f"{path}: does not begin with the line {','.join(COLUMNS)}, so it is no table of labels.")
     return [_trial(path, number, cells) for number, cells in rows[1:]]
-
-
-def check_inside(trials: Sequence[Trial], first: int, last: int, table: str | os.PathLike[str]) -> None:
-    """Raise if a trial lies wholly outside a recording, whose events are from `first` to `last` microseconds.
-
-    Raises:
-        DataError: it does; the table belongs to another recording, or the recording is cut short.
-    """
-    for trial in trials:
-        if trial.start > last or trial.stop <= first:
-            raise DataError(
-                f"{os.fspath(table)}: gesture {trial.gesture} from {trial.start} to {trial.stop} us lies outside the "
-                f"recording, whose events are from {first} to {last} us. Fetch both files again."
-            )
 
 
 def _trial(path: Path, line: int, cells: list[str]) -> Trial:
