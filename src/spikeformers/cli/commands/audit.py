@@ -65,13 +65,14 @@ def run(
     from spikeformers.report.csv import write_csv
     from spikeformers.report.samples import shared
 
-    found: dict[str, tuple[str, Audit]] = {}
     expect_files(csv)
+    found: dict[str, tuple[str, Audit]] = {}
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
     for subject in subjects:
         label, model = _formed(subject.model, form)
         with counting(f"auditing {subject.label}", subject.samples) as progress:
             found[subject.label] = label, audit(model, subject.batches(batch_size), progress=progress)
+    audits = {label: audited for label, (_, audited) in found.items()}
     if csv is not None:
         write_csv(csv, audit_rows(found))
     if json:
@@ -80,10 +81,9 @@ def run(
         for subject in subjects:
             label, audited = found[subject.label]
             console().print(audit_tables(audited, subject.label, label, subject.on, subject.noun))
-        if len(found) > 1:
-            audits = {label: audited for label, (_, audited) in found.items()}
+        if len(audits) > 1:
             console().print(side_by_side(audits, shared(subject.noun for subject in subjects)))
-    _complain({label: audited for label, (_, audited) in found.items()})
+    _complain(audits)
 
 
 def _formed(model: nn.Module, form: Form) -> tuple[str, nn.Module]:
