@@ -28,6 +28,7 @@ from spikeformers.cli.output import console, error_console, print_json
 if TYPE_CHECKING:
     from torch import nn
 
+    from spikeformers.cli.measuring import Subject
     from spikeformers.measure import Audit
 
 Form = Literal["fused", "trained", "unrolled"]
@@ -59,19 +60,14 @@ def run(
         csv: File for a table with a row for each call of an operation.
         json: Print one JSON document.
     """
-    from spikeformers.cli.measuring import counting, expect_files, open_subjects
-    from spikeformers.measure import audit
+    from spikeformers.cli.measuring import expect_files, open_subjects
     from spikeformers.report.audit import audit_rows, audit_tables, side_by_side
     from spikeformers.report.csv import write_csv
     from spikeformers.report.samples import shared
 
     expect_files(csv)
-    found: dict[str, tuple[str, Audit]] = {}
     subjects = open_subjects(models, dataset=dataset, data_dir=data_dir, limit=limit, device=device)
-    for subject in subjects:
-        label, model = _formed(subject.model, form)
-        with counting(f"auditing {subject.label}", subject.samples) as progress:
-            found[subject.label] = label, audit(model, subject.batches(batch_size), progress=progress)
+    found = {subject.label: _audited(subject, form, batch_size) for subject in subjects}
     audits = {label: audited for label, (_, audited) in found.items()}
     if csv is not None:
         write_csv(csv, audit_rows(found))
@@ -84,6 +80,16 @@ def run(
         if len(audits) > 1:
             console().print(side_by_side(audits, shared(subject.noun for subject in subjects)))
     _complain(audits)
+
+
+def _audited(subject: Subject, form: Form, batch_size: int) -> tuple[str, Audit]:
+    """What the form of a model is called, and its audit."""
+    from spikeformers.cli.measuring import counting
+    from spikeformers.measure import audit
+
+    label, model = _formed(subject.model, form)
+    with counting(f"auditing {subject.label}", subject.samples) as progress:
+        return label, audit(model, subject.batches(batch_size), progress=progress)
 
 
 def _formed(model: nn.Module, form: Form) -> tuple[str, nn.Module]:
