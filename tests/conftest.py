@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -25,3 +28,19 @@ settings.load_profile("house")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures are decoded into a directory that ends with the tests."""
     monkeypatch.setenv("SPIKEFORMERS_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _own_words() -> Iterator[None]:
+    """What a test registers ends with it. Tests that never loaded the layers do not load them for this."""
+    layers = sys.modules.get("spikeformers.layers")
+    if layers is None:
+        yield
+        return
+    registries = (layers.ATTENTIONS, layers.ENCODERS, layers.NEURONS, layers.NORMS)
+    patches = [mock.patch.dict(registry) for registry in registries]
+    for patch in patches:
+        patch.start()
+    yield
+    for patch in patches:
+        patch.stop()

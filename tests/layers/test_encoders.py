@@ -175,7 +175,6 @@ def test_phase_declares_shifts_of_one_number() -> None:
 @pytest.fixture
 def own_encoders(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is forgotten after it."""
-    monkeypatch.setattr("spikeformers.layers.encoders.ENCODERS", dict(ENCODERS))
 
 
 class Blink(Encoder):

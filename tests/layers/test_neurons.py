@@ -235,7 +235,6 @@ def test_an_unknown_neuron() -> None:
 @pytest.fixture
 def own_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
     """What a test registers is forgotten after it."""
-    monkeypatch.setattr("spikeformers.layers.neurons.NEURONS", dict(NEURONS))
 
 
 class Threshold(Neuron):

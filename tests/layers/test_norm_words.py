@@ -6,12 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from spikeformers.layers import NORMS, OverFrames, register_norm
+from spikeformers.layers import OverFrames, register_norm
 from tests.models.tiny import random_input, smallest
 
 
 def test_an_ordinary_norm_serves_over_frames(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spikeformers.layers.norms.NORMS", dict(NORMS))
     register_norm("group", lambda channels: OverFrames(nn.GroupNorm(1, channels)))
     model = smallest(norm="group")
     assert model(random_input(model, 2)).isfinite().all()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError, UnknownNameError
-from spikeformers.layers import NORMS, Vocabulary, register_norm
+from spikeformers.layers import Vocabulary, register_norm
 from spikeformers.layers.norms import BatchNorm
 
 T, B, C, H, W = 3, 4, 6, 2, 5
@@ -93,7 +93,6 @@ def test_an_unknown_norm() -> None:
 
 
 def test_registration(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spikeformers.layers.norms.NORMS", dict(NORMS))
     register_norm("none", lambda channels: nn.Identity())
     assert isinstance(Vocabulary(norm="none").build_norm(C), nn.Identity)
     with pytest.raises(ConfigError, match="norm 'batch_norm' is registered already; choose another word"):

@@ -88,9 +88,8 @@ def test_no_gradient_flows_through_the_border() -> None:
 
 
 def test_a_norm_that_is_no_batch_norm_has_a_border_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    from spikeformers.layers import NORMS, register_norm
+    from spikeformers.layers import register_norm
 
-    monkeypatch.setattr("spikeformers.layers.norms.NORMS", dict(NORMS))
     register_norm("none", lambda channels: nn.Identity())
     module = RepConv(2, 2, inputs=BINARY, vocabulary=Vocabulary(norm="none"))
     x = torch.randn(1, 1, 2, 4, 4)

@@ -23,7 +23,7 @@ NAME = "spikformer_4_384.cifar10"
     ("words", "message"),
     [
         # words nobody knows
-        ({"detph": 2}, r"SpikformerConfig has no word 'detph'\. Did you mean 'depth'\? Known: ann, attention_scale, "),
+        ({"detph": 2}, r"SpikformerConfig has no word 'detph'\. Did you mean 'depth'\? Known: ann, attention, "),
         ({"atention_scale": 1}, "Did you mean 'attention_scale'"),
         ({"xyzzy": 2}, r"no word 'xyzzy'\. Known"),
         # types

@@ -235,7 +235,7 @@ def test_any_surrogate_by_one_word(name: str, surrogate: str) -> None:
 
 @every_form
 def test_a_users_own_neuron_and_norm_by_one_word(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from spikeformers.layers import NEURONS, NORMS, Memory, register_neuron, register_norm
+    from spikeformers.layers import Memory, register_neuron, register_norm
 
     class Threshold(Neuron):
         def __init__(self, v_threshold: float, **words: object) -> None:
@@ -245,8 +245,6 @@ def test_a_users_own_neuron_and_norm_by_one_word(name: str, monkeypatch: pytest.
         def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
             return (x >= self.v_threshold).to(x.dtype)
 
-    monkeypatch.setattr("spikeformers.layers.neurons.NEURONS", dict(NEURONS))
-    monkeypatch.setattr("spikeformers.layers.norms.NORMS", dict(NORMS))
     register_neuron("threshold", Threshold)
     register_norm("none", lambda channels: nn.Identity())
     model = tiny_model(name, neuron="threshold", norm="none")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import spikeformers
 from spikeformers.convert import to_official
 from spikeformers.errors import CheckpointError, NotStreamable
-from spikeformers.layers import NORMS, Conv2d, Linear, OverFrames, RepConv, register_norm
+from spikeformers.layers import Conv2d, Linear, OverFrames, RepConv, register_norm
 from spikeformers.layers.norms import BatchNorm
 from spikeformers.measure import firing
 from spikeformers.models import Fusion, SpikingModel, adapt, freeze, fuse, read_header
@@ -207,7 +207,6 @@ def test_weights_are_folded_in_float64_and_kept_in_the_models_dtype(dtype: torch
 
 
 def test_a_norm_that_depends_on_its_input_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spikeformers.layers.norms.NORMS", dict(NORMS))
     register_norm("group", lambda channels: OverFrames(nn.GroupNorm(1, channels)))
     model = tiny_model(META, norm="group").double()
     fused, fusion = fuse(model, rep_conv=True)

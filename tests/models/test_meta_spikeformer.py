@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import spikeformers
-from spikeformers.errors import ConfigError
+from spikeformers.errors import UnknownNameError
 from spikeformers.layers import BINARY, REAL, DescribesItself
 from spikeformers.models import MetaSpikeFormer
 from tests.models.test_pyramid import small
@@ -97,5 +97,5 @@ def test_the_distillation_head(head_input: str) -> None:
 
 
 def test_unknown_operators_are_refused_with_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="attention must be one of 'sdsa1', 'sdsa2', 'sdsa3', 'sdsa4'"):
+    with pytest.raises(UnknownNameError, match=r"no attention 'sdsa5'\. Did you mean .*Known: .*sdsa4"):
         small(MetaSpikeFormer, attention="sdsa5")

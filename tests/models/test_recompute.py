@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError
-from spikeformers.layers import NORMS, Block, OverFrames, register_norm
+from spikeformers.layers import Block, OverFrames, register_norm
 from spikeformers.layers.norms import BatchNorm
 from spikeformers.models import ModelConfig, SpikingModel
 from tests.models.tiny import SMALLEST, random_input, tiny_model
@@ -126,7 +126,6 @@ def test_a_users_own_norm_is_not_asked_to_cooperate(monkeypatch: pytest.MonkeyPa
             mean += 0.5 * shifted.detach().mean((0, 2)).unsqueeze(-1)
             return (2 * shifted / shifted.detach().std().clamp_min(0.1)).view(frames.shape)
 
-    monkeypatch.setattr("spikeformers.layers.norms.NORMS", dict(NORMS))
     register_norm("drifting", lambda channels: OverFrames(Drifting(channels)))
     model = tiny_model(SMALLEST, norm="drifting").train()
     x = random_input(model, 4)

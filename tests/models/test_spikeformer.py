@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import spikeformers
-from spikeformers.errors import ConfigError, NotStreamable
+from spikeformers.errors import ConfigError, NotStreamable, UnknownNameError
 from spikeformers.layers import (
     BINARY,
     REAL,
@@ -274,7 +274,6 @@ def test_the_pyramid_has_a_map_of_every_block() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"attention": "dvided"}, "attention must be one of .* Did you mean 'divided'"),
         ({"tokenizer": "patches"}, "tokenizer must be one of .* Did you mean 'patch'"),
         ({"tokenizer_strides": []}, r"tokenizer_strides has a stride of 1 or more each, got \[\]"),
         ({"tokenizer_strides": [2, 0]}, r"tokenizer_strides .* got \[2, 0\]"),
@@ -299,3 +298,9 @@ def test_words_it_cannot_have(words: dict[str, Any], message: str) -> None:
 
 def test_a_patch_needs_no_widths_to_halve() -> None:
     assert SpikeformerConfig(**{**TINY, "dim": 18, "blocks_per_stage": 1, "tokenizer": "patch"}).stride == 4
+
+
+def test_attentions_are_those_of_its_paper_and_the_registered_ones() -> None:
+    with pytest.raises(UnknownNameError, match=r"no attention 'dvided'\. Did you mean 'divided'.* Known: .*ssa"):
+        SpikeformerConfig(**{**TINY, "attention": "dvided"})
+    assert SpikeformerConfig(**{**TINY, "attention": "ssa(order=qk)"}).attention == "ssa(order=qk)"

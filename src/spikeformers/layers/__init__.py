@@ -8,7 +8,9 @@ from spikeformers.layers.attention import (
     SoftmaxProduct,
     SpikeDrivenSelfAttention,
     SpikingSelfAttention,
+    attention,
     build_attention,
+    register_attention,
 )
 from spikeformers.layers.block import Block, drop_path_rates
 from spikeformers.layers.embedding import SpaceTimeEmbedding
@@ -17,7 +19,7 @@ from spikeformers.layers.event_convolution import EventBatch, EventConvolution, 
 from spikeformers.layers.frames import OverFrames
 from spikeformers.layers.head import Head, MeanHead, SpikingHead
 from spikeformers.layers.layer_norm import LayerNorm
-from spikeformers.layers.memory import Memory
+from spikeformers.layers.memory import Memory, TakesMemory
 from spikeformers.layers.mlp import SpikingMLP
 from spikeformers.layers.neurons import (
     GELU,
@@ -39,7 +41,7 @@ from spikeformers.layers.pool import AvgPool, Dilate, MaxPool
 from spikeformers.layers.pooling_head import SequencePoolingHead
 from spikeformers.layers.projection import Projection, conv_projection, linear_projection
 from spikeformers.layers.rep_conv import RepConv, rep_conv_projection
-from spikeformers.layers.residual import Add, Shortcut, branch_values, build_join, joined_values
+from spikeformers.layers.residual import Add, Iand, Shortcut, branch_values, build_join, joined_values
 from spikeformers.layers.separable import SeparableConvolution
 from spikeformers.layers.sew_tokenizer import ConvolutionalTokenizer, PatchTokenizer, SEWBlock, channel_schedule
 from spikeformers.layers.space_time import AttentionBranch, SpaceTime, SpaceTimeAttention, attention_branches
@@ -80,6 +82,7 @@ __all__ = [
     "EventBatch",
     "EventConvolution",
     "Head",
+    "Iand",
     "Init",
     "IntegerLIF",
     "IntensityEncoder",
@@ -114,12 +117,14 @@ __all__ = [
     "SpikingMLP",
     "SpikingSelfAttention",
     "SpikingTokenizer",
+    "TakesMemory",
     "TernaryLIF",
     "Tokenizer",
     "Unit",
     "Unused",
     "Values",
     "Vocabulary",
+    "attention",
     "attention_branches",
     "branch_unit",
     "branch_values",
@@ -134,6 +139,7 @@ __all__ = [
     "joined_values",
     "leaky_frames",
     "linear_projection",
+    "register_attention",
     "register_encoder",
     "register_neuron",
     "register_norm",

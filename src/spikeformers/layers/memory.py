@@ -27,3 +27,7 @@ class Memory:
     def keep(self, module: nn.Module, value: Tensor, word: str = "v") -> None:
         """Keep a tensor for the next step."""
         self.after[module, word] = value
+
+
+class TakesMemory(nn.Module):
+    """Base of modules whose `forward` takes activations and a memory, which may be None."""

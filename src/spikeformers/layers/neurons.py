@@ -16,14 +16,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spikeformers.errors import ConfigError, UnknownNameError, suggest
-from spikeformers.layers.memory import Memory
+from spikeformers.errors import ConfigError
+from spikeformers.layers.memory import Memory, TakesMemory
 from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
-from spikeformers.ops import Dynamics, Surrogate, lif, potentials
+from spikeformers.layers.words import build_from_word
+from spikeformers.ops import Dynamics, lif, potentials
 
 
-class Neuron(nn.Module, ABC):
+class Neuron(TakesMemory, ABC):
     """What every spiking neuron offers.
 
     `values` declares what it emits, `remembers` whether it has a membrane potential to keep. A subclass that cannot be
@@ -234,31 +235,15 @@ def register_neuron(word: str, neuron: type[Neuron]) -> None:
     NEURONS[word] = neuron
 
 
-def build_neuron(
-    word: str,
-    *,
-    tau: float,
-    v_threshold: float,
-    v_reset: float | None,
-    decay_input: bool,
-    detach_reset: bool,
-    surrogate: Surrogate,
-    **more: Any,
-) -> Neuron:
-    """The neuron of that word; `more` are words only this one takes.
+def build_neuron(word: str, **words: Any) -> Neuron:
+    """The neuron of that word, such as "lif" or "integer(levels=8)".
+
+    Args:
+        word: a registered name, with options where it has any.
+        words: the spiking words of the vocabulary, and further ones this neuron takes.
 
     Raises:
-        UnknownNameError: no neuron of that word.
-        ConfigError: a value outside its range.
+        UnknownNameError: no neuron of that name.
+        ConfigError: an option it has not, or a value outside its range.
     """
-    if word not in NEURONS:
-        raise UnknownNameError(f"no neuron {word!r}.{suggest(word, NEURONS)} Known: {', '.join(NEURONS)}.")
-    return NEURONS[word](
-        tau=tau,
-        v_threshold=v_threshold,
-        v_reset=v_reset,
-        decay_input=decay_input,
-        detach_reset=detach_reset,
-        surrogate=surrogate,
-        **more,
-    )
+    return build_from_word(word, NEURONS, "neuron", **words)

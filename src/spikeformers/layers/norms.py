@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from spikeformers.errors import ConfigError, UnknownNameError, suggest
+from spikeformers.errors import ConfigError
 from spikeformers.layers.frames import over_frames
 from spikeformers.layers.op_spec import ElementSpec
+from spikeformers.layers.words import build_from_word
 
 
 class BatchNorm(_BatchNorm):
@@ -64,6 +65,4 @@ def build_norm(word: str, channels: int) -> nn.Module:
     Raises:
         UnknownNameError: no norm of that word.
     """
-    if word not in NORMS:
-        raise UnknownNameError(f"no norm {word!r}.{suggest(word, NORMS)} Known: {', '.join(NORMS)}.")
-    return NORMS[word](channels)
+    return build_from_word(word, NORMS, "norm", channels)

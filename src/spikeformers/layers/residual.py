@@ -5,22 +5,29 @@ sew       S = SN(F(S)) + S         every branch ends in a neuron, the stream is 
                                    (Fang et al., NeurIPS 2021; Spikformer)
 vanilla   S = SN(F(S) + S)         a neuron behind the sum, the stream is spikes (spiking ResNets; ablated by
                                    Yao et al., ICLR 2024)
+iand      S = S (1 - SN(F(S)))     spikes of a branch take spikes off the stream, which stays spikes (SEW-ResNet's
+                                   element-wise IAND; a spiking transformer has it in Spike-IAND-Former, known here
+                                   from secondary sources only)
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
 
+from spikeformers.errors import ConfigError
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.neurons import Neuron
 from spikeformers.layers.op_spec import ElementSpec
-from spikeformers.layers.values import REAL, Values
+from spikeformers.layers.values import BINARY, REAL, Values
 from spikeformers.layers.vocabulary import Vocabulary
+from spikeformers.layers.weighted import Mask
 
-Shortcut = Literal["membrane", "sew", "vanilla"]
+Shortcut = Literal["membrane", "sew", "vanilla", "iand"]
+# Those whose branches end in a neuron.
+SPIKES_JOIN: Final[tuple[Shortcut, ...]] = ("sew", "iand")
 
 
 class Add(nn.Module):
@@ -66,18 +73,50 @@ class Add(nn.Module):
         return stream + branch
 
 
+class Iand(Add):
+    """stream (1 - branch) of spikes: the AND of one with the inverse of the other, 0 or 1 again.
+
+    Stochastic depth leaves the stream of a sample as it is; nothing is scaled, so that spikes stay spikes.
+    """
+
+    def __init__(self, drop_path: float = 0.0) -> None:
+        super().__init__(drop_path)
+        self.mask = Mask(BINARY, BINARY)
+
+    def forward(self, stream: Tensor, branch: Tensor, memory: Memory | None = None) -> Tensor:
+        """[T, B, C, ...] twice -> the same."""
+        if self.training and self.drop_path and memory is None:
+            branch = branch * (self._survival(branch) > 0)
+        out: Tensor = self.mask(stream, 1 - branch)
+        return out
+
+
 def build_join(shortcut: Shortcut, vocabulary: Vocabulary, drop_path: float = 0.0) -> Add:
-    """The addition of that shortcut."""
+    """How branches of that shortcut join the stream."""
+    if shortcut == "iand":
+        return Iand(drop_path)
     return Add(drop_path, vocabulary.build_neuron() if shortcut == "vanilla" else None)
 
 
 def branch_values(shortcut: Shortcut, vocabulary: Vocabulary) -> Values:
     """The values a branch of that shortcut ends in."""
-    return vocabulary.spikes if shortcut == "sew" else REAL
+    return vocabulary.spikes if shortcut in SPIKES_JOIN else REAL
 
 
 def joined_values(shortcut: Shortcut, stream: Values, vocabulary: Vocabulary) -> Values:
-    """The values of the stream behind one more branch, in eval mode."""
+    """The values of the stream behind one more branch, in eval mode.
+
+    Raises:
+        ConfigError: the shortcut is "iand", and stream or branch hold something else than binary spikes.
+    """
     if shortcut == "vanilla":
         return vocabulary.spikes
+    if shortcut == "iand":
+        for part, values in (("stream", stream), ("neuron", vocabulary.spikes)):
+            if values != BINARY:
+                raise ConfigError(
+                    f'the shortcut "iand" is logic of binary spikes, and the {part} gives {values} values. Take '
+                    "another shortcut, or a neuron that fires 0 or 1."
+                )
+        return BINARY
     return Add.values(stream, branch_values(shortcut, vocabulary))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.pool import AvgPool
-from spikeformers.layers.residual import Add, joined_values
+from spikeformers.layers.residual import Add, Shortcut, joined_values
 from spikeformers.layers.tokenizers import Tokenizer
 from spikeformers.layers.unit import Unit, branch_unit
 from spikeformers.layers.values import REAL, Values
@@ -119,22 +119,40 @@ class PatchTokenizer(Tokenizer):
     """Patches that do not overlap, each a token by one linear map (a convolution of kernel = stride), as in a ViT.
 
     It stands for the "vanilla model" that Spikeformer's ablation compares its tokenizer with. How that model embedded
-    its patches is not known; this one has a bias, no norm and no neuron.
+    its patches is not known; ours has a bias, no norm and no neuron. With a vocabulary it takes the place of the stems
+    of other papers: a norm in place of the bias, and behind it a neuron where the stream is spikes.
 
     Args:
         in_channels: channels of the input.
         dim: channels C of the tokens.
         stride: height and width of a patch.
         inputs: declared values of the input.
+        vocabulary: norm and neuron, or None for neither.
+        shortcut: of the stream; "membrane" is a real one.
     """
 
-    values = REAL
-
-    def __init__(self, in_channels: int, dim: int, *, stride: int, inputs: Values = REAL) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        dim: int,
+        *,
+        stride: int,
+        inputs: Values = REAL,
+        vocabulary: Vocabulary | None = None,
+        shortcut: Shortcut = "membrane",
+    ) -> None:
         super().__init__()
         self.strides = (stride,)
-        self.conv = Conv2d(in_channels, dim, inputs=inputs, kernel=stride, stride=stride, padding=0, bias=True)
+        plain = vocabulary is None
+        self.conv = Conv2d(in_channels, dim, inputs=inputs, kernel=stride, stride=stride, padding=0, bias=plain)
+        self.activation = Unit()
+        self.values = REAL
+        if vocabulary is not None:
+            self.activation.add_module("norm", vocabulary.build_norm(dim))
+            if shortcut != "membrane":
+                self.activation.add_module("neuron", vocabulary.build_neuron())
+                self.values = vocabulary.spikes
 
     def maps(self, x: Tensor, memory: Memory | None = None) -> Iterator[Tensor]:
         """[T, B, C_in, H, W] -> the one map [T, B, C, H / stride, W / stride]."""
-        yield self.conv(x)
+        yield self.activation(self.conv(x), memory)

@@ -61,7 +61,7 @@ class PatchSplitting(Tokenizer):
         pool_before_neuron: pool the real pre-activations in place of the spikes (CML, Zhou et al. 2024).
         vocabulary: neuron and norm.
         inputs: declared values of the input.
-        shortcut: "sew" or "membrane".
+        shortcut: how the embedding joins the tokens, and the neurons with it.
         init: of the convolutions.
     """
 
@@ -114,6 +114,8 @@ class SpikingTokenizer(Tokenizer):
 
     Widths C/8, C/4, C/2, C, C; the tokens are real, the sum no neuron has seen yet (Zhou et al. 2023).
 
+    With a shortcut whose stream is spikes a neuron follows the last norm.
+
     Args: as PatchSplitting; with `pool_before_neuron` a stage is (pool, neuron, convolution, norm).
     """
 
@@ -126,6 +128,7 @@ class SpikingTokenizer(Tokenizer):
         pool_before_neuron: bool,
         vocabulary: Vocabulary,
         inputs: Values = REAL,
+        shortcut: Shortcut = "membrane",
     ) -> None:
         super().__init__()
         widths = [dim // 8, dim // 4, dim // 2, dim, dim]
@@ -137,8 +140,11 @@ class SpikingTokenizer(Tokenizer):
                 activation.insert(0 if pool_before_neuron else 1, ("pool", MaxPool()))
             conv = Conv2d(widths[i], widths[i + 1], inputs=vocabulary.spikes)
             self.stages.append(Unit(**dict(activation), conv=conv, norm=vocabulary.build_norm(widths[i + 1])))
-        self.strides = (1, *stage_strides(pooling))
         self.values = REAL
+        if shortcut != "membrane":
+            self.stages[-1].add_module("last_neuron", vocabulary.build_neuron())
+            self.values = vocabulary.spikes
+        self.strides = (1, *stage_strides(pooling))
 
     def maps(self, x: Tensor, memory: Memory | None = None) -> Iterator[Tensor]:
         """[T, B, C_in, H, W] -> one map [T, B, C_i, H / stride, W / stride] after another."""

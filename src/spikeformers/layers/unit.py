@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from spikeformers.layers.memory import Memory
-from spikeformers.layers.neurons import Neuron
+from spikeformers.layers.memory import Memory, TakesMemory
 from spikeformers.layers.residual import Shortcut
 from spikeformers.layers.values import Values
 from spikeformers.layers.vocabulary import Vocabulary
 
 
-class Unit(nn.Module):
+class Unit(TakesMemory):
     """Named parts run in the order they are given.
 
     `Unit(conv=..., norm=..., neuron=..., pool=...)` is Spikformer's stage, `Unit(neuron=..., conv=..., norm=...)`
@@ -26,7 +25,7 @@ class Unit(nn.Module):
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] -> [T, B, C', ...]."""
         for part in self.children():
-            x = part(x, memory) if isinstance(part, Neuron | Unit) else part(x)
+            x = part(x, memory) if isinstance(part, TakesMemory) else part(x)
         return x
 
 

@@ -23,6 +23,7 @@ class Vocabulary:
         tau, v_threshold, v_reset, decay_input, detach_reset, surrogate: the neuron's words.
         more: further words that this neuron takes, such as the levels of an integer one.
         ann: whether this is the vocabulary of an ANN twin, whose attentions are softmax.
+        time_steps: T the model is meant for, for parts that are built for one.
     """
 
     neuron: str = "lif"
@@ -35,6 +36,7 @@ class Vocabulary:
     surrogate: Surrogate = field(default_factory=Surrogate)
     more: Mapping[str, Any] = field(default_factory=dict)
     ann: bool = False
+    time_steps: int = 4
 
     def build_neuron(self, v_threshold: float | None = None) -> Neuron:
         """A neuron, with a threshold of its own where one is given."""

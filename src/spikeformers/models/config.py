@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from spikeformers.errors import ConfigError, suggest
-from spikeformers.layers import Vocabulary
+from spikeformers.layers import NEURONS, NORMS, Vocabulary
 from spikeformers.layers.neurons import build_neuron
+from spikeformers.layers.words import checked_word
 from spikeformers.ops import Dynamics, Surrogate
 
 
@@ -25,7 +26,7 @@ class ModelConfig:
         image_size: height and width the model is meant for; others of the right divisibility work too.
         time_steps: T for static images; an event batch brings its own.
         encoder: registered word; how a static image becomes T frames.
-        neuron, norm: registered words.
+        neuron, norm: registered words, with options where they have any: "lif", "integer(levels=8)".
         ann: "relu" or "gelu" makes the model its ANN twin: that activation for every neuron, softmax attention whose
             queries, keys and values do not fire for every spiking one, all else the same. A static image is then one
             frame: an ANN has no time.
@@ -55,6 +56,8 @@ class ModelConfig:
         for word in ("in_channels", "num_classes", "time_steps"):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
         require(min(self.image_size) >= 1, f"image_size must be positive, got {list(self.image_size)}.")
+        for word, (registry, kind) in self.word_registries().items():
+            object.__setattr__(self, word, checked_word(getattr(self, word), registry, kind))
         # Also where the neuron ignores some of them: a file must not carry words that could not be.
         Dynamics(**self._neuron_words())
         build_neuron(self.neuron, **self._neuron_words())
@@ -74,6 +77,11 @@ class ModelConfig:
                 )
         return cls(**words)
 
+    @classmethod
+    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+        """The words whose values name registered parts: what is registered, and what a message calls it."""
+        return {"neuron": (NEURONS, "neuron"), "norm": (NORMS, "norm")}
+
     def to_dict(self) -> dict[str, Any]:
         """The words as plain values that JSON and TOML can hold."""
         return {word: list(value) if isinstance(value, tuple) else value for word, value in asdict(self).items()}
@@ -85,6 +93,7 @@ class ModelConfig:
             neuron=self.ann if ann else self.neuron,
             norm=self.norm,
             ann=ann,
+            time_steps=self.frames,
             **self._neuron_words(),
         )
 

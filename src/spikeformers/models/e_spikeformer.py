@@ -18,6 +18,7 @@ from torch import nn
 from spikeformers.layers import (
     AttentionPlan,
     SeparableConvolution,
+    Shortcut,
     SpikingHead,
     Values,
     Vocabulary,
@@ -83,8 +84,8 @@ class ESpikeFormer(PyramidModel):
 
     def __init__(self, config: ESpikeFormerConfig) -> None:
         super().__init__(config)
-        self._build_stages(config.vocabulary(), "membrane", split=True)
-        neuron = config.head_vocabulary().build_neuron()
+        self._build_stages(config.vocabulary(), split=True)
+        neuron = config.head_vocabulary().build_neuron() if config.shortcut == "membrane" else None
         self.head = SpikingHead(config.dims[-1], config.num_classes, neuron=neuron)
 
     def _transformer_blocks(
@@ -96,16 +97,24 @@ class ESpikeFormer(PyramidModel):
             heads=c.heads,
             inputs=inputs,
             vocabulary=vocabulary,
-            shortcut="membrane",
+            shortcut=c.shortcut,
             qkv=project,
             out=project,
             v_threshold=c.attention_v_threshold,
             scale=2 * (dim / c.heads) ** -0.5 if c.attention_scale is None else c.attention_scale,
             value_dim=VALUE_RATIO * dim,
+            grid=c.grid,
         )
-        convolution = partial(_convolution, dim, vocabulary)
-        return build_blocks(plan, drop_path, mlp_ratio=c.mlp_ratio, init="kaiming_uniform", convolution=convolution)
+        convolution = partial(_convolution, dim, vocabulary, c.shortcut)
+        return build_blocks(
+            plan,
+            drop_path,
+            attention=c.attention,
+            mlp_ratio=c.mlp_ratio,
+            init="kaiming_uniform",
+            convolution=convolution,
+        )
 
 
-def _convolution(dim: int, vocabulary: Vocabulary, inputs: Values) -> SeparableConvolution:
-    return SeparableConvolution(dim, kernel=3, inputs=inputs, vocabulary=vocabulary, shortcut="membrane", split=True)
+def _convolution(dim: int, vocabulary: Vocabulary, shortcut: Shortcut, inputs: Values) -> SeparableConvolution:
+    return SeparableConvolution(dim, kernel=3, inputs=inputs, vocabulary=vocabulary, shortcut=shortcut, split=True)

@@ -25,7 +25,6 @@ from torch import nn
 
 from spikeformers.layers import (
     AttentionPlan,
-    Shortcut,
     SpikingHead,
     Values,
     Vocabulary,
@@ -41,16 +40,12 @@ class MetaSpikeFormerConfig(PyramidConfig):
     """Words of Meta-SpikeFormer; the defaults are the 15M model.
 
     Args:
-        attention: the operator: "sdsa3" is the released one.
-        shortcut: how branches join the stream: "membrane" is the released one.
         attention_scale: constant on the product of sdsa3 and sdsa4, at every width.
         attention_v_threshold: threshold of the neuron inside the attention.
         distillation_head: a second classifier for a teacher (see SpikingHead).
         head_input: what the classifier of the membrane form is fed: "spikes", or the "membrane", as before March 2024.
     """
 
-    attention: Literal["sdsa1", "sdsa2", "sdsa3", "sdsa4"] = "sdsa3"
-    shortcut: Shortcut = "membrane"
     attention_scale: float = 0.125
     attention_v_threshold: float = 0.5
     distillation_head: bool = False
@@ -71,7 +66,7 @@ class MetaSpikeFormer(PyramidModel):
     def __init__(self, config: MetaSpikeFormerConfig) -> None:
         super().__init__(config)
         vocabulary = config.vocabulary()
-        self._build_stages(vocabulary, config.shortcut, split=False)
+        self._build_stages(vocabulary, split=False)
         self.head = SpikingHead(
             config.dims[-1],
             config.num_classes,
@@ -94,5 +89,6 @@ class MetaSpikeFormer(PyramidModel):
             out=project,
             v_threshold=c.attention_v_threshold,
             scale=c.attention_scale,
+            grid=c.grid,
         )
         return build_blocks(plan, drop_path, attention=c.attention, mlp_ratio=c.mlp_ratio, init="kaiming_uniform")

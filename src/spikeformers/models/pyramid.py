@@ -13,7 +13,7 @@ Sizes that do not divide are rounded up at each stride, so a model takes any.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from operator import mul
@@ -21,6 +21,7 @@ from operator import mul
 from torch import Tensor, nn
 
 from spikeformers.layers import (
+    ATTENTIONS,
     REAL,
     Conv2d,
     Memory,
@@ -53,6 +54,8 @@ class PyramidConfig(ModelConfig):
         mlp_ratio: hidden channels of the MLPs of the last two stages over theirs.
         drop_path: stochastic depth in training: the probability with which a sample loses a branch of the last block,
             growing linearly from 0 in the first one. The authors construct it and never apply it.
+        attention: registered word: how the blocks of the last two stages mix tokens; "sdsa3" is the released one.
+        shortcut: how branches join the stream; "membrane" is the released one.
     """
 
     dims: tuple[int, int, int, int] = (64, 128, 256, 360)
@@ -60,6 +63,8 @@ class PyramidConfig(ModelConfig):
     heads: int = 8
     mlp_ratio: float = 4.0
     drop_path: float = 0.0
+    attention: str = "sdsa3"
+    shortcut: Shortcut = "membrane"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,6 +82,17 @@ class PyramidConfig(ModelConfig):
             f"mlp_ratio {self.mlp_ratio} gives the MLPs of {list(self.dims[2:])} channels no whole number of channels.",
         )
         require(0 <= self.drop_path < 1, f"drop_path must be from 0 to below 1, got {self.drop_path}.")
+
+    @classmethod
+    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+        """Those of every model, and the attention."""
+        return {**super().word_registries(), "attention": (ATTENTIONS, "attention")}
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the maps with attention at `image_size`; every stride rounds up."""
+        height, width = self.image_size
+        return -(-height // TRUE_STRIDES[-1]), -(-width // TRUE_STRIDES[-1])
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -108,15 +124,14 @@ class PyramidModel(SpikingModel):
     stride = TRUE_STRIDES[-1]
     multiple = 1
 
-    def _build_stages(self, vocabulary: Vocabulary, shortcut: Shortcut, *, split: bool) -> None:
+    def _build_stages(self, vocabulary: Vocabulary, *, split: bool) -> None:
         """Build the stages.
 
         Args:
             vocabulary: neuron and norm.
-            shortcut: of all branches.
             split: whether the separable convolutions have a norm and a neuron in their middle.
         """
-        c = self.config
+        c, shortcut = self.config, self.config.shortcut
         rates = iter(drop_path_rates(c.drop_path, sum(c.depths_by_stage)))
         values, channels = self.encoder.values, c.in_channels
         self.stages = nn.ModuleList()

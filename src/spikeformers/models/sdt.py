@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from spikeformers.layers import (
     AttentionPlan,
     PatchSplitting,
+    Shortcut,
     SpikingHead,
     Unused,
     build_blocks,
     drop_path_rates,
     linear_projection,
 )
-from spikeformers.models.config import require
-from spikeformers.models.trunk import TrunkConfig, TrunkModel
+from spikeformers.models.config import require, require_positive
+from spikeformers.models.trunk import TrunkConfig, TrunkModel, patches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +31,25 @@ class SDTConfig(TrunkConfig):
     """Words of Spike-driven Transformer; the defaults are SDT-2-512 for CIFAR-10.
 
     Args:
+        attention_scale: constant on the product of attentions that have one; the released one has none.
         dvs_mode: dilate keys, values and their products in the attention (see SpikeDrivenSelfAttention).
     """
 
     dim: int = 512
     depth: int = 2
     heads: int = 8
+    attention: str = "sdsa1"
+    attention_scale: float = 0.125
+    shortcut: Shortcut = "membrane"
     dvs_mode: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_positive("attention_scale", self.attention_scale)
+        require(
+            not self.dvs_mode or self.attention == "sdsa1",
+            f"dvs_mode is a form of the attention sdsa1; leave it out with {self.attention!r}.",
+        )
         require(
             int(self.dim * self.mlp_ratio) != self.dim,
             "mlp_ratio 1 is not built: at hidden = dim the authors' code adds a second shortcut inside the MLP, which "
@@ -55,14 +65,14 @@ class SDT(TrunkModel):
     def __init__(self, config: SDTConfig) -> None:
         super().__init__(config)
         vocabulary = config.vocabulary()
-        self.tokenizer = PatchSplitting(
+        self.tokenizer = patches(config, vocabulary, self.encoder.values) or PatchSplitting(
             config.in_channels,
             config.dim,
             pooling=config.pooling,
             pool_before_neuron=False,
             vocabulary=vocabulary,
             inputs=self.encoder.values,
-            shortcut="membrane",
+            shortcut=config.shortcut,
             init="trunc_normal",
         )
         plan = AttentionPlan(
@@ -70,19 +80,24 @@ class SDT(TrunkModel):
             heads=config.heads,
             inputs=self.tokenizer.values,
             vocabulary=vocabulary,
-            shortcut="membrane",
+            shortcut=config.shortcut,
             qkv=linear_projection(bias=False, init="trunc_normal"),
             out=linear_projection(bias=True, init="trunc_normal"),
             v_threshold=config.attention_v_threshold,
+            scale=config.attention_scale,
             erode=config.dvs_mode,
+            grid=config.grid,
         )
         rates = drop_path_rates(config.drop_path, config.depth)
-        self.blocks = build_blocks(plan, rates, attention="sdsa1", mlp_ratio=config.mlp_ratio, init="trunc_normal")
-        self.head = SpikingHead(
-            config.dim, config.num_classes, neuron=vocabulary.build_neuron(), init="kaiming_uniform"
+        self.blocks = build_blocks(
+            plan, rates, attention=config.attention, mlp_ratio=config.mlp_ratio, init="trunc_normal"
         )
-        self.tokenizer.unused_neuron = Unused.like(vocabulary.build_neuron())
-        for block in self.blocks:
+        # Behind a stream of spikes their mean is the rate that a neuron would only hide.
+        neuron = vocabulary.build_neuron() if config.shortcut == "membrane" else None
+        self.head = SpikingHead(config.dim, config.num_classes, neuron=neuron, init="kaiming_uniform")
+        if config.tokenizer == "convolutional":
+            self.tokenizer.unused_neuron = Unused.like(vocabulary.build_neuron())
+        for block in self.blocks if config.attention == "sdsa1" else ():
             attention = block.get_submodule("attention")
             attention.talking_heads = Unused(weight=(config.heads, config.heads, 1))
             attention.unused_neuron = Unused.like(vocabulary.build_neuron())

@@ -18,30 +18,36 @@ comes first: per location and in front of the last linear (temporal), per step (
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Literal
+from typing import cast, get_args
 
 from torch import Tensor, nn
 
 from spikeformers.layers import (
+    ATTENTIONS,
     REAL,
     Add,
+    AttentionPlan,
     Block,
     ConvolutionalTokenizer,
     LayerNorm,
     Linear,
     PatchTokenizer,
     SequencePoolingHead,
+    SpaceTime,
     SpaceTimeEmbedding,
     Tokenizer,
     Unit,
     Vocabulary,
     attention_branches,
+    build_attention,
     drop_path_rates,
+    linear_projection,
 )
-from spikeformers.models.config import require
+from spikeformers.models.config import require, require_positive
 from spikeformers.models.trunk import BlocksConfig, TrunkModel
 
 
@@ -51,8 +57,10 @@ class SpikeformerConfig(BlocksConfig):
 
     Args:
         attention: "divided" (along time, then along space), or its ablations: "spatial" or "temporal" alone, or
-            "joint" (all tokens of all time steps at once).
-        tokenizer: "convolutional" or, as in the paper's ablation, "patch" (see `PatchTokenizer`).
+            "joint" (all tokens of all time steps at once). A word of the other families is a branch with neurons in
+            front, inside and no norm of layers.
+        attention_scale, attention_v_threshold: constant on the product, threshold of the neuron inside, where the
+            attention has them.
         tokenizer_strides: stride of each block of the convolutional tokenizer; the patch is their product.
         tokenizer_kernel: kernel of its convolutions, odd.
         blocks_per_stage: how many of its blocks share a width: with S stages, stage i has dim / 2^(S - 1 - i) channels.
@@ -67,8 +75,9 @@ class SpikeformerConfig(BlocksConfig):
     depth: int = 7
     heads: int = 4
     mlp_ratio: float = 2.0
-    attention: Literal["divided", "spatial", "temporal", "joint"] = "divided"
-    tokenizer: Literal["convolutional", "patch"] = "convolutional"
+    attention: str = "divided"
+    attention_scale: float = 0.125
+    attention_v_threshold: float = 0.5
     tokenizer_strides: tuple[int, ...] = (2, 1, 2, 1, 2, 1)
     tokenizer_kernel: int = 3
     blocks_per_stage: int = 2
@@ -82,6 +91,8 @@ class SpikeformerConfig(BlocksConfig):
             object.__setattr__(self, "built_image_size", self.image_size)
         if self.built_time_steps is None:
             object.__setattr__(self, "built_time_steps", self.time_steps)
+        for word in ("attention_scale", "attention_v_threshold"):
+            require_positive(word, getattr(self, word))
         self._check_tokenizer()
         require(self.table_steps >= 1, f"built_time_steps must be at least 1, got {self.built_time_steps}.")
         for word in ("image_size", "built_image_size"):
@@ -109,6 +120,12 @@ class SpikeformerConfig(BlocksConfig):
             f"dim must be a multiple of {2**halvings}: {len(strides)} tokenizer blocks, {self.blocks_per_stage} of a "
             f"width, halve it {halvings} times; got {self.dim}.",
         )
+
+    @classmethod
+    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+        """Those of every model, and the attentions over space and time with the others."""
+        attentions = (*get_args(SpaceTime), *(word for word in ATTENTIONS if word not in get_args(SpaceTime)))
+        return {**super().word_registries(), "attention": (attentions, "attention")}
 
     @property
     def stride(self) -> int:
@@ -174,5 +191,22 @@ def _block(config: SpikeformerConfig, vocabulary: Vocabulary, drop_path: float) 
         neuron=vocabulary.build_neuron(),
         contract=Linear(hidden, config.dim, inputs=vocabulary.spikes),
     )
-    branches = attention_branches(config.attention, config.dim, config.heads)
-    return Block(partial(Add, drop_path), **branches, mlp=mlp)
+    return Block(partial(Add, drop_path), **_attention(config, vocabulary), mlp=mlp)
+
+
+def _attention(config: SpikeformerConfig, vocabulary: Vocabulary) -> dict[str, nn.Module]:
+    if config.attention in get_args(SpaceTime):
+        return attention_branches(cast(SpaceTime, config.attention), config.dim, config.heads)
+    plan = AttentionPlan(
+        dim=config.dim,
+        heads=config.heads,
+        inputs=REAL,
+        vocabulary=vocabulary,
+        shortcut="membrane",
+        qkv=linear_projection(bias=False, init="trunc_normal"),
+        out=linear_projection(bias=True, init="trunc_normal"),
+        v_threshold=config.attention_v_threshold,
+        scale=config.attention_scale,
+        grid=(config.image_size[0] // config.stride, config.image_size[1] // config.stride),
+    )
+    return {"attention": build_attention(config.attention, plan)}

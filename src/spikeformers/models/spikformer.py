@@ -40,7 +40,6 @@ class Spikformer(ProductTrunkModel):
         super().__init__(
             config,
             PatchSplitting,
-            shortcut="sew",
             qkv_bias=linear,
             init="trunc_normal" if linear else "kaiming_uniform",
         )

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spikeformers.layers import SpikingTokenizer
+from spikeformers.layers import Shortcut, SpikingTokenizer
 from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel
 
 
 @dataclass(frozen=True, kw_only=True)
 class SpikingformerConfig(ProductTrunkConfig):
     """Words of Spikingformer; the defaults are Spikingformer-4-384 for CIFAR-10."""
+
+    shortcut: Shortcut = "membrane"
 
 
 class Spikingformer(ProductTrunkModel):
@@ -24,4 +26,4 @@ class Spikingformer(ProductTrunkModel):
     Config = SpikingformerConfig
 
     def __init__(self, config: SpikingformerConfig) -> None:
-        super().__init__(config, SpikingTokenizer, shortcut="membrane", qkv_bias=False, init="kaiming_uniform")
+        super().__init__(config, SpikingTokenizer, qkv_bias=False, init="kaiming_uniform")

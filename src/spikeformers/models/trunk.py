@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
 from spikeformers.layers import (
+    ATTENTIONS,
     AttentionPlan,
     Init,
     MeanHead,
     Memory,
     PatchSplitting,
+    PatchTokenizer,
     Shortcut,
     SpikingTokenizer,
     Tokenizer,
+    Values,
+    Vocabulary,
     build_blocks,
     drop_path_rates,
     linear_projection,
@@ -35,6 +40,8 @@ class BlocksConfig(ModelConfig):
         mlp_ratio: hidden channels of the MLP over dim.
         drop_path: stochastic depth in training: the probability with which a sample loses a branch of the last block,
             growing linearly from 0 in the first one.
+        attention: registered word: how the blocks mix tokens.
+        tokenizer: "convolutional", the stem of the paper, or "patch": patches that do not overlap (see PatchTokenizer).
     """
 
     dim: int = 384
@@ -42,6 +49,8 @@ class BlocksConfig(ModelConfig):
     heads: int = 12
     mlp_ratio: float = 4.0
     drop_path: float = 0.0
+    attention: str = "ssa"
+    tokenizer: Literal["convolutional", "patch"] = "convolutional"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,6 +62,11 @@ class BlocksConfig(ModelConfig):
         hidden = self.dim * self.mlp_ratio
         require(1 <= hidden < 2**31, f"mlp_ratio {self.mlp_ratio} gives the MLP {hidden:g} channels.")
 
+    @classmethod
+    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+        """Those of every model, and the attention."""
+        return {**super().word_registries(), "attention": (ATTENTIONS, "attention")}
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrunkConfig(BlocksConfig):
@@ -61,10 +75,12 @@ class TrunkConfig(BlocksConfig):
     Args:
         attention_v_threshold: threshold of the neuron inside the attention.
         pooling: one digit for each of four tokenizer stages, 1 where a max-pool halves the map.
+        shortcut: how branches join the stream (see `layers.residual`).
     """
 
     attention_v_threshold: float = 0.5
     pooling: str = "0011"
+    shortcut: Shortcut = "sew"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,6 +100,12 @@ class TrunkConfig(BlocksConfig):
         """Input pixels per token and direction."""
         stride: int = 2 ** self.pooling.count("1")
         return stride
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the token map at `image_size`."""
+        height, width = self.image_size
+        return height // self.stride, width // self.stride
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,31 +162,46 @@ class ProductTrunkModel(TrunkModel):
         config: ProductTrunkConfig,
         tokenizer: type[PatchSplitting] | type[SpikingTokenizer],
         *,
-        shortcut: Shortcut,
         qkv_bias: bool,
         init: Init,
     ) -> None:
         super().__init__(config)
         vocabulary = config.vocabulary()
-        self.tokenizer = tokenizer(
+        self.tokenizer = patches(config, vocabulary, self.encoder.values) or tokenizer(
             config.in_channels,
             config.dim,
             pooling=config.pooling,
             pool_before_neuron=config.pool_before_neuron,
             vocabulary=vocabulary,
             inputs=self.encoder.values,
+            shortcut=config.shortcut,
         )
         plan = AttentionPlan(
             dim=config.dim,
             heads=config.heads,
             inputs=self.tokenizer.values,
             vocabulary=vocabulary,
-            shortcut=shortcut,
+            shortcut=config.shortcut,
             qkv=linear_projection(bias=qkv_bias, init=init),
             out=linear_projection(bias=True, init=init),
             v_threshold=config.attention_v_threshold,
             scale=config.attention_scale,
+            grid=config.grid,
         )
         rates = drop_path_rates(config.drop_path, config.depth)
-        self.blocks = build_blocks(plan, rates, mlp_ratio=config.mlp_ratio, init=init)
+        self.blocks = build_blocks(plan, rates, attention=config.attention, mlp_ratio=config.mlp_ratio, init=init)
         self.head = MeanHead(config.dim, config.num_classes)
+
+
+def patches(config: TrunkConfig, vocabulary: Vocabulary, inputs: Values) -> PatchTokenizer | None:
+    """The tokenizer of patches, where the config asks for one in place of the paper's stem."""
+    if config.tokenizer == "convolutional":
+        return None
+    return PatchTokenizer(
+        config.in_channels,
+        config.dim,
+        stride=config.stride,
+        inputs=inputs,
+        vocabulary=vocabulary,
+        shortcut=config.shortcut,
+    )

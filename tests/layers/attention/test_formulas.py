@@ -181,7 +181,7 @@ def test_an_ann_twin_has_softmax_attention_whatever_the_word(word: str) -> None:
 
 
 def test_an_unknown_attention() -> None:
-    with pytest.raises(UnknownNameError, match=r"no attention 'sdsa'\. Did you mean .*'sdsa3'.*Known: ssa, sdsa1"):
+    with pytest.raises(UnknownNameError, match=r"no attention 'sdsa'\. Did you mean .*'sdsa3'.*Known: .*sdsa1"):
         build("sdsa")
 
 

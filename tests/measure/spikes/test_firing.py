@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeformers.errors import InputError
-from spikeformers.layers import NEURONS, Memory, Neuron, Values, integers, register_neuron
+from spikeformers.layers import Memory, Neuron, Values, integers, register_neuron
 from spikeformers.measure import Firing, firing
 from spikeformers.models import Spikformer, SpikingModel
 from tests.models.tiny import random_input, tiny_model
@@ -109,7 +109,6 @@ class Tenths(Saturated):
 
 @pytest.fixture
 def own_neurons(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spikeformers.layers.neurons.NEURONS", dict(NEURONS))
     register_neuron("saturated", Saturated)
     register_neuron("tenths", Tenths)
 

@@ -1,20 +1,24 @@
-"""Self-attention by word.
+"""Self-attention and other mixers of tokens, by word.
 
 ssa, sdsa3   scale Q K^T V and a neuron (Spikformer; Meta-SpikeFormer)
 sdsa1        Q masked by a neuron on the sum of K (*) V (Spike-driven Transformer)
 sdsa2        V masked by a neuron on the sum of Q (formula not certain)
 sdsa4        sdsa3 with a learned threshold (no code was released)
 softmax      of real activations: what the ANN twin of each of them has
+
+Every file of this folder is read: a new attention is one file, and its word is there (see `registry`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from importlib import import_module
+from pkgutil import iter_modules
 
-from spikeformers.errors import UnknownNameError, suggest
 from spikeformers.layers.attention.masks import MaskAttention, QueryMaskAttention, SpikeDrivenSelfAttention
+from spikeformers.layers.attention.plan import AttentionPlan
 from spikeformers.layers.attention.products import LearnedThresholdAttention, SpikingSelfAttention
-from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
+from spikeformers.layers.attention.projected import SelfAttention
+from spikeformers.layers.attention.registry import ATTENTIONS, attention, build_attention, register_attention
 from spikeformers.layers.attention.shown import Over, ShowsAttention
 from spikeformers.layers.attention.softmax import SoftmaxProduct, SoftmaxSelfAttention
 
@@ -31,25 +35,10 @@ __all__ = [
     "SoftmaxSelfAttention",
     "SpikeDrivenSelfAttention",
     "SpikingSelfAttention",
+    "attention",
     "build_attention",
+    "register_attention",
 ]
 
-ATTENTIONS: dict[str, Callable[[AttentionPlan], SelfAttention]] = {
-    "ssa": SpikingSelfAttention,
-    "sdsa1": SpikeDrivenSelfAttention,
-    "sdsa2": QueryMaskAttention,
-    "sdsa3": SpikingSelfAttention,
-    "sdsa4": LearnedThresholdAttention,
-    "softmax": SoftmaxSelfAttention,
-}
-
-
-def build_attention(word: str, plan: AttentionPlan) -> SelfAttention:
-    """The attention of that word; softmax whatever the word where the vocabulary is that of an ANN twin.
-
-    Raises:
-        UnknownNameError: no attention of that word.
-    """
-    if word not in ATTENTIONS:
-        raise UnknownNameError(f"no attention {word!r}.{suggest(word, ATTENTIONS)} Known: {', '.join(ATTENTIONS)}.")
-    return ATTENTIONS["softmax" if plan.vocabulary.ann else word](plan)
+for _module in iter_modules(__path__, f"{__name__}."):
+    import_module(_module.name)

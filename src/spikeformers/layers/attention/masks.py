@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
+from spikeformers.layers.attention.plan import AttentionPlan
+from spikeformers.layers.attention.projected import SelfAttention
+from spikeformers.layers.attention.registry import attention
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.pool import Dilate
 from spikeformers.layers.weighted import Mask
@@ -56,6 +58,7 @@ class MaskAttention(SelfAttention):
         return heads if self.dilate is None else self.dilate(heads.transpose(-1, -2)).transpose(-1, -2)
 
 
+@attention("sdsa1")
 class SpikeDrivenSelfAttention(MaskAttention):
     """SDSA-1: Q (*) SN(sum over positions of K (*) V), as the authors' code has it (Yao et al., NeurIPS 2023).
 
@@ -71,6 +74,7 @@ class SpikeDrivenSelfAttention(MaskAttention):
         super().__init__(plan, counted=("k", "v"), gated="q")
 
 
+@attention("sdsa2")
 class QueryMaskAttention(MaskAttention):
     """SDSA-2: SN(sum over positions of Q) (*) V, without keys.
 

@@ -6,26 +6,44 @@ dimension; a constant scale and a neuron of its own threshold follow (Spikformer
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor, nn
 
-from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
+from spikeformers.errors import ConfigError
+from spikeformers.layers.attention.plan import AttentionPlan
+from spikeformers.layers.attention.projected import SelfAttention
+from spikeformers.layers.attention.registry import attention
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.weighted import MatrixProduct
 
+Order = Literal["cheaper", "qk", "kv"]
 
+
+@attention("ssa", "sdsa3")
 class SpikingSelfAttention(SelfAttention):
     """neuron(scale Q K^T V): SSA; with a membrane shortcut the SDSA-3 of Meta-SpikeFormer (Yao et al., ICLR 2024).
 
-    The two products are taken in the cheaper order: Q K^T first where there are fewer tokens than channels in a head,
-    K^T V first otherwise. On spikes both orders are exact in float32 and equal.
+    On spikes both orders of the two products are exact in float32 and equal.
+
+    Args:
+        plan: what it is built from.
+        order: "qk" takes Q K^T first (2 N^2 d products a head), "kv" K^T V (2 N d^2); "cheaper" is Q K^T where there
+            are fewer tokens N than channels d in a head, K^T V otherwise.
+
+    Raises:
+        ConfigError: no order of that name.
     """
 
     shown = "the sum of q · k over all queries and heads, for the key at each position"
 
-    def __init__(self, plan: AttentionPlan) -> None:
+    def __init__(self, plan: AttentionPlan, *, order: str = "cheaper") -> None:
+        if order not in get_args(Order):
+            raise ConfigError(f"order must be one of {', '.join(get_args(Order))}; got {order!r}.")
         spikes = plan.vocabulary.spikes
         super().__init__(plan, mixed=spikes)
+        self.order = order
         self.neuron = plan.vocabulary.build_neuron(plan.v_threshold)
         self.inner = MatrixProduct(spikes, spikes)
         self.outer = MatrixProduct(spikes, self.inner.values, scale=plan.scale)
@@ -44,7 +62,7 @@ class SpikingSelfAttention(SelfAttention):
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Return scale Q K^T V for heads [T, B, h, d, N], channels before tokens."""
         channels, tokens = q.shape[-2:]
-        if tokens < channels:
+        if self.order == "qk" or (self.order == "cheaper" and tokens < channels):
             scores = self.inner(k.transpose(-1, -2), q)  # [T, B, h, N, N], keys by queries
             out: Tensor = self.outer(v, scores)
         else:
@@ -53,6 +71,7 @@ class SpikingSelfAttention(SelfAttention):
         return out
 
 
+@attention("sdsa4")
 class LearnedThresholdAttention(SpikingSelfAttention):
     """SDSA-4: as SDSA-3, but the threshold of the neuron behind the products is learned, one number per layer.
 

@@ -4,53 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from spikeformers.errors import ConfigError
+from spikeformers.layers.attention.plan import AttentionPlan
 from spikeformers.layers.attention.shown import Over, Show
-from spikeformers.layers.memory import Memory
-from spikeformers.layers.projection import Projection
-from spikeformers.layers.residual import Shortcut
+from spikeformers.layers.memory import Memory, TakesMemory
+from spikeformers.layers.residual import SPIKES_JOIN
 from spikeformers.layers.unit import Unit, unit_inputs
 from spikeformers.layers.values import Values
-from spikeformers.layers.vocabulary import Vocabulary
 
 
-@dataclass(frozen=True, kw_only=True)
-class AttentionPlan:
-    """What an attention is built from.
-
-    Args:
-        dim: channels C of the stream, of queries and of keys.
-        heads: number of heads; head-major channels, C = heads x d.
-        inputs: declared values of the stream.
-        vocabulary: neuron and norm.
-        shortcut: how the branch joins the stream: "membrane" has a neuron in front, "sew" one behind.
-        qkv, out: make the projections to queries, keys and values, and back.
-        v_threshold: threshold of the neuron inside the attention.
-        scale: constant on the product, where the attention has one.
-        value_dim: channels of the values; None is C.
-        erode: dilate keys, values and their products (see SpikeDrivenSelfAttention).
-    """
-
-    dim: int
-    heads: int
-    inputs: Values
-    vocabulary: Vocabulary
-    shortcut: Shortcut
-    qkv: Projection
-    out: Projection
-    v_threshold: float = 0.5
-    scale: float = 1.0
-    value_dim: int | None = None
-    erode: bool = False
-
-
-class SelfAttention(nn.Module, ABC):
+class SelfAttention(TakesMemory, ABC):
     """Queries, keys and values from the stream, mixed over positions, projected back: over [T, B, C, ...].
 
     Each time step attends within itself. A subclass says how they are mixed, and what of that is `shown` by its maps.
@@ -87,7 +55,7 @@ class SelfAttention(nn.Module, ABC):
                 unit.add_module("neuron", vocabulary.build_neuron())
             self.add_module(name, unit)
         self.projection = Unit(**plan.out(value_dim, plan.dim, mixed), norm=vocabulary.build_norm(plan.dim))
-        if plan.shortcut == "sew":
+        if plan.shortcut in SPIKES_JOIN:
             self.projection.add_module("neuron", vocabulary.build_neuron())
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:

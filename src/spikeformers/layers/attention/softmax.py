@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from spikeformers.layers.attention.projected import AttentionPlan, SelfAttention
+from spikeformers.layers.attention.plan import AttentionPlan
+from spikeformers.layers.attention.projected import SelfAttention
+from spikeformers.layers.attention.registry import attention
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.softmax import Softmax
 from spikeformers.layers.values import REAL
@@ -36,6 +38,7 @@ class SoftmaxProduct(nn.Module):
         return weights
 
 
+@attention("softmax")
 class SoftmaxSelfAttention(SelfAttention):
     """Softmax attention in the place of a spiking one, of which it keeps projections and norms: the ANN twin.
 
