@@ -26,6 +26,7 @@ def dynamics(draw: st.DrawFn, smooth: bool | None = None) -> Dynamics:
         "v_threshold": draw(st.sampled_from([0.25, 0.5, 1.0, 1.3])),
         "decay_input": draw(st.booleans()),
         "detach_reset": draw(st.booleans()),
+        "detach_membrane": draw(st.booleans()),
         "surrogate": Surrogate(
             draw(st.sampled_from(sorted(SURROGATES))),
             draw(st.sampled_from([None, 0.7, 3.0])),

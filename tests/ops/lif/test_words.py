@@ -76,6 +76,7 @@ def test_a_learned_tau_that_is_no_number(k: Tensor) -> None:
     [
         Dynamics(),
         Dynamics(tau=math.inf, v_reset=None, reset_by=0.5, decay_input=False, detach_reset=False),
+        Dynamics(detach_membrane=True),
         Dynamics(fire="integer", levels=7, v_reset=None, output="normalised", v_threshold=0.5),
         Dynamics(fire="ternary", output="membrane", surrogate=Surrogate("triangle", 0.25).smoothed(), v_reset=-0.5),
     ],

@@ -6,6 +6,8 @@ With o the derivative of the output, r that of the reset and k = 1/tau, backward
     dL/dX[t] = dL/dH[t] k   (dL/dH[t] without decay_input)
     dL/dk    = sum of dL/dH[t] (X[t] - (V[t-1] - v_reset))   (without X[t] when the input does not decay)
 
+With detach_membrane V[t-1] is a constant: dL/dV[t-1] = 0, and dL/dk is what it was.
+
 Only H is kept from the forward pass: the spikes, o and r follow from it. H is an output of the operator too, so that a
 gradient can come to it; it does when this gradient is itself differentiated.
 """
@@ -61,7 +63,7 @@ def lif_adjoint(
             # One number for all of them: half precision could overflow where each of them does not.
             grad_k += (grad * _leak_drive(t, x, v, h, dynamics)).sum(dtype=summed)
         grad_x.append(grad * k if decays else grad)
-        carried = grad * (1 - k)
+        carried = torch.zeros_like(grad) if dynamics.detach_membrane else grad * (1 - k)
     return torch.stack(grad_x[::-1]), carried, grad_k
 
 
@@ -92,4 +94,6 @@ def _leak_drive(t: int, x: Tensor, v: Tensor | None, h: list[Tensor], dynamics: 
         before: Tensor | float = reset(h[t - 1], _counted(h[t - 1], dynamics), dynamics)
     else:
         before = dynamics.rest if v is None else v
+    if dynamics.detach_membrane and isinstance(before, Tensor):
+        before = before.detach()
     return dynamics.rest - before + x[t] if dynamics.decay_input else dynamics.rest - before

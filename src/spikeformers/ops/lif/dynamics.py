@@ -43,6 +43,8 @@ class Dynamics:
         v_reset: potential after a spike and at rest; None for the soft reset (rest is 0).
         decay_input: whether the input current is divided by tau too.
         detach_reset: whether the reset carries no gradient.
+        detach_membrane: whether the potential carries no gradient from one time step to the next, so that none goes
+            through time: each step learns from its own current alone (as SLTT, Meng et al. 2023, and released TIM).
         surrogate: gradient of the binary and ternary firing; the integer one is straight-through, 1 on [0, levels].
         fire: firing rule.
         levels: largest integer of the integer rule.
@@ -59,6 +61,7 @@ class Dynamics:
     v_reset: float | None = 0.0
     decay_input: bool = True
     detach_reset: bool = True
+    detach_membrane: bool = False
     surrogate: Surrogate = field(default_factory=Surrogate)
     fire: Fire = "binary"
     levels: int = 4

@@ -5,7 +5,7 @@ The forward pass keeps only the membrane potentials H, and keeps them only when 
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor, library
@@ -14,27 +14,28 @@ from spikeformers.ops.lif.adjoint import lif_adjoint
 from spikeformers.ops.lif.dynamics import Dynamics, Fire, Output, charge, count, emit, fire, reset
 from spikeformers.ops.surrogate import Surrogate
 
-Words = tuple[float, float, float | None, bool, bool, str, float, bool, str, int, str, float | None]
+Words = tuple[float, float, float | None, bool, bool, bool, str, float, bool, str, int, str, float | None]
 
 
 def words_of(dynamics: Dynamics) -> Words:
     """The dynamics as the plain values an operator schema can carry."""
     d, s = dynamics, dynamics.surrogate
     return (
-        d.tau, d.v_threshold, d.v_reset, d.decay_input, d.detach_reset, s.name, s.slope, s.smooth,
+        d.tau, d.v_threshold, d.v_reset, d.decay_input, d.detach_reset, d.detach_membrane, s.name, s.slope, s.smooth,
         d.fire, d.levels, d.output, d.reset_by,
     )  # fmt: skip
 
 
 def dynamics_of(
     tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
-    surrogate: str, alpha: float, smooth: bool, fire_rule: str, levels: int, output: str, reset_by: float | None,
+    detach_membrane: bool, surrogate: str, alpha: float, smooth: bool,
+    fire_rule: str, levels: int, output: str, reset_by: float | None,
 ) -> Dynamics:  # fmt: skip
     """The dynamics `words_of` came from."""
     return Dynamics(
         tau=tau, v_threshold=v_threshold, v_reset=v_reset, decay_input=decay_input, detach_reset=detach_reset,
-        surrogate=Surrogate(surrogate, alpha, smooth), fire=cast(Fire, fire_rule), levels=levels,
-        output=cast(Output, output), reset_by=reset_by,
+        detach_membrane=detach_membrane, surrogate=Surrogate(surrogate, alpha, smooth),
+        fire=cast(Fire, fire_rule), levels=levels, output=cast(Output, output), reset_by=reset_by,
     )  # fmt: skip
 
 
@@ -42,11 +43,12 @@ def dynamics_of(
 def lif_operator(
     x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool,
     tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
-    surrogate: str, alpha: float, smooth: bool, fire_rule: str, levels: int, output: str, reset_by: float | None,
+    detach_membrane: bool, surrogate: str, alpha: float, smooth: bool,
+    fire_rule: str, levels: int, output: str, reset_by: float | None,
 ) -> tuple[Tensor, Tensor, list[Tensor]]:  # fmt: skip
     """Output [T, ...], last membrane potential [...], and the T potentials H [...] before firing (none if not kept)."""
     dynamics = dynamics_of(
-        tau, v_threshold, v_reset, decay_input, detach_reset,
+        tau, v_threshold, v_reset, decay_input, detach_reset, detach_membrane,
         surrogate, alpha, smooth, fire_rule, levels, output, reset_by,
     )  # fmt: skip
     out = torch.empty_like(x)
@@ -83,7 +85,8 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_v: Tensor | None, grad_h: 
         raise RuntimeError("spikeformers::lif ran with keep_h=False: its gradient was not prepared for.")
     x, v, inverse_tau, *h = ctx.saved_tensors
     grad_x, grad_state, grad_k = lif_adjoint(grad_out, grad_v, grad_h, x, v, h, ctx.dynamics, inverse_tau)
-    return (grad_x, None if v is None else grad_state, grad_k, None, *[None] * 12)
+    words = [None] * len(get_args(Words))
+    return (grad_x, None if v is None else grad_state, grad_k, None, *words)
 
 
 lif_operator.register_autograd(_backward, setup_context=_setup_context)

@@ -47,6 +47,8 @@ def lif_reference(
     potential: Tensor | float = dynamics.rest if v is None else v
     outputs = []
     for x_t in x:
+        if dynamics.detach_membrane and isinstance(potential, Tensor):
+            potential = potential.detach()
         h = charge(x_t, potential, dynamics, inverse_tau)
         spikes = fire(h, dynamics, _step)
         outputs.append(emit(h, spikes, dynamics))
