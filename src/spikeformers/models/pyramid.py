@@ -13,10 +13,11 @@ Sizes that do not divide are rounded up at each stride, so a model takes any.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from operator import mul
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -57,6 +58,10 @@ class PyramidConfig(ModelConfig):
         attention: registered word: how the blocks of the last two stages mix tokens; "sdsa3" is the released one.
         shortcut: how branches join the stream; "membrane" is the released one.
     """
+
+    without: ClassVar[Mapping[str, str]] = {
+        "tokenizer": "A pyramid has no tokenizer: downsamplings and convolutional blocks lead to its tokens."
+    }
 
     dims: tuple[int, int, int, int] = (64, 128, 256, 360)
     depths_by_stage: tuple[int, int, int, int, int] = (1, 1, 2, 6, 2)

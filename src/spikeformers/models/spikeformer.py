@@ -18,11 +18,11 @@ comes first: per location and in front of the last linear (temporal), per step (
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import cast, get_args
+from typing import ClassVar, cast, get_args
 
 from torch import Tensor, nn
 
@@ -67,6 +67,10 @@ class SpikeformerConfig(BlocksConfig):
         built_image_size, built_time_steps: the input the position and time tables are built for; the nearest entries
             are taken for another. None is image_size and time_steps as given here; from then on they are fixed.
     """
+
+    without: ClassVar[Mapping[str, str]] = {
+        "shortcut": "Spikeformer's stream is real, with a LayerNorm in front of every branch; neurons are inside only."
+    }
 
     in_channels: int = 2
     image_size: tuple[int, int] = (128, 128)

@@ -25,6 +25,7 @@ class MaskAttention(SelfAttention):
         gated: which part the mask lets through.
     """
 
+    takes_wide_values = False
     shown = "the spikes that pass the mask at each position, summed over all channels"
 
     def __init__(self, plan: AttentionPlan, *, counted: tuple[str, ...], gated: str) -> None:

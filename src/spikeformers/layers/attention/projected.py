@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from spikeformers.errors import ConfigError
+from spikeformers.layers.attention.interaction import build_interaction
 from spikeformers.layers.attention.plan import AttentionPlan
 from spikeformers.layers.attention.shown import Over, Show
 from spikeformers.layers.memory import Memory, TakesMemory
@@ -21,7 +23,8 @@ from spikeformers.layers.values import Values
 class SelfAttention(TakesMemory, ABC):
     """Queries, keys and values from the stream, mixed over positions, projected back: over [T, B, C, ...].
 
-    Each time step attends within itself. A subclass says how they are mixed, and what of that is `shown` by its maps.
+    Each time step attends within itself, unless the vocabulary has an interaction that joins its queries to those of
+    the step before. A subclass says how they are mixed, and what of that is `shown` by its maps.
 
     Args:
         plan: what it is built from.
@@ -35,18 +38,20 @@ class SelfAttention(TakesMemory, ABC):
 
     over: Over = "space"
     shown: str
+    # Whether values may have more channels than queries and keys; where not, they have as many whatever the plan says.
+    takes_wide_values: ClassVar[bool] = True
 
     def __init__(
         self, plan: AttentionPlan, *, mixed: Values, uses: tuple[str, ...] = ("q", "k", "v"), fires: bool = True
     ) -> None:
         super().__init__()
-        if plan.dim % plan.heads or (plan.value_dim or plan.dim) % plan.heads:
+        value_dim = plan.value_dim if plan.value_dim and self.takes_wide_values else plan.dim
+        if plan.dim % plan.heads or value_dim % plan.heads:
             raise ConfigError(f"channels must be multiples of heads, got {plan.dim} channels and {plan.heads} heads.")
         self.heads = plan.heads
         self.uses = uses
         vocabulary = plan.vocabulary
         arriving = unit_inputs(plan.shortcut, plan.inputs, vocabulary)
-        value_dim = plan.dim if plan.value_dim is None else plan.value_dim
         self.input_neuron = vocabulary.build_neuron() if plan.shortcut == "membrane" else None
         for name in uses:
             width = value_dim if name == "v" else plan.dim
@@ -54,6 +59,7 @@ class SelfAttention(TakesMemory, ABC):
             if fires:
                 unit.add_module("neuron", vocabulary.build_neuron())
             self.add_module(name, unit)
+        self.interaction = build_interaction(plan) if "q" in uses else None
         self.projection = Unit(**plan.out(value_dim, plan.dim, mixed), norm=vocabulary.build_norm(plan.dim))
         if plan.shortcut in SPIKES_JOIN:
             self.projection.add_module("neuron", vocabulary.build_neuron())
@@ -63,6 +69,8 @@ class SelfAttention(TakesMemory, ABC):
         if self.input_neuron is not None:
             x = self.input_neuron(x, memory)
         parts = {name: getattr(self, name)(x, memory) for name in self.uses}
+        if self.interaction is not None:
+            parts["q"] = self.interaction(parts["q"], memory)
         out: Tensor = self.projection(self.mix(memory, **parts), memory)
         return out
 
@@ -85,7 +93,10 @@ class SelfAttention(TakesMemory, ABC):
             received = self.received(inputs[0], **parts)
             show(torch.unflatten(received, -1, inputs[0].shape[3:]))
 
-        handles = [self.get_submodule(name).register_forward_hook(keep(name)) for name in self.uses]
+        makers: dict[str, nn.Module] = {name: self.get_submodule(name) for name in self.uses}
+        if self.interaction is not None:
+            makers["q"] = self.interaction
+        handles = [module.register_forward_hook(keep(name)) for name, module in makers.items()]
         return [*handles, self.projection.register_forward_pre_hook(mixed)]
 
     def split(self, x: Tensor) -> Tensor:
