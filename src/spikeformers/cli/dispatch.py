@@ -19,6 +19,7 @@ COMMANDS = (
     "recipes",
     "train",
     "crossval",
+    "ablate",
     "runs",
     "data",
     "simulate",

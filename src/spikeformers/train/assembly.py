@@ -41,13 +41,34 @@ def intended_config(recipe: Recipe) -> ModelConfig:
     Raises:
         UnknownNameError, ConfigError, CheckpointError: there is no such model or checkpoint, or a word it refuses.
     """
+    kind, words = _intended(recipe)
+    return kind.Config.from_words(words)
+
+
+def intended_model(recipe: Recipe, classes: int | None = None) -> SpikingModel:
+    """Return the model a recipe asks for on the meta device: all its shapes, and no numbers.
+
+    Args:
+        classes: of the data set, where they are known; the recipe's own number counts before it.
+
+    Raises:
+        UnknownNameError, ConfigError, CheckpointError: as `intended_config`, or its parts do not fit together.
+    """
+    kind, words = _intended(recipe)
+    if classes is not None:
+        words = {**words, "num_classes": classes, **recipe.model.config}
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        return kind.from_words(words)
+
+
+def _intended(recipe: Recipe) -> tuple[type[SpikingModel], dict[str, Any]]:
     if recipe.init:
         header = read_header(find_checkpoint(Path(recipe.init)))
         builds, words = header.builds, header.config
     else:
         record = catalog.get(recipe.model.name)
         builds, words = record.builds, dict(record.config)
-    return model_class(builds).Config.from_words({**words, **recipe.model.config})
+    return model_class(builds), {**words, **recipe.model.config}
 
 
 def initial_state(recipe: Recipe, dataset: Dataset, device: str | torch.device) -> TrainingState:

@@ -9,12 +9,9 @@ from statistics import mean, stdev
 from typing import Any
 
 from spikeformers.errors import ConfigError
-from spikeformers.train.assembly import with_true_name
-from spikeformers.train.directory import RunDirectory
-from spikeformers.train.loop import fit
-from spikeformers.train.recipe import PROSE, Recipe, differences
+from spikeformers.train.once import fit_once
+from spikeformers.train.recipe import Recipe
 from spikeformers.train.result import RunResult
-from spikeformers.train.runs import read_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +90,4 @@ def train_fold(recipe: Recipe, fold: int, *, folds: int, out: Path, **how: Any) 
     if folds < 2:
         raise ConfigError(f"Cross-validation needs 2 folds or more, got {folds}.")
     words, place = replace(recipe, folds=folds, fold=fold), Path(out) / f"fold-{fold}"
-    return _finished(words, place, **how) or fit(words, out=place, **how)
-
-
-def _finished(recipe: Recipe, place: Path, *, overwrite: bool = False, **how: Any) -> RunResult | None:
-    """Return the result of a finished run of this recipe; of another one nothing, and `fit` says so."""
-    if overwrite or not RunDirectory(place).result.exists():
-        return None
-    run = read_run(place)
-    adjusted = with_true_name(recipe.adjusted(seed=how.get("seed"), epochs=how.get("epochs")))
-    differing = differences(run.recipe.to_dict(), adjusted.to_dict())
-    return None if any(row[0].partition(".")[0] not in PROSE for row in differing) else run.result
+    return fit_once(words, out=place, **how)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spikeformers.train.errors import TrainingError
+from spikeformers.train.errors import InUse
 
 _HELD: set[Path] = set()  # by this process, which the operating system lets lock a file twice
 
@@ -20,7 +20,7 @@ def locked(path: Path) -> Iterator[None]:
     The operating system drops the lock when the process ends, however it ends, so a killed run blocks nobody.
 
     Raises:
-        TrainingError: another run holds it.
+        InUse: another run holds it.
     """
     path = path.resolve()
     if path in _HELD:  # before opening it: closing it again would drop the lock that this process holds
@@ -38,8 +38,8 @@ def locked(path: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _in_use(path: Path) -> TrainingError:
-    return TrainingError(
+def _in_use(path: Path) -> InUse:
+    return InUse(
         f"Another run is writing to {path.parent}. Wait until it ends or stop it, or choose another directory."
     )
 

@@ -153,6 +153,7 @@ class _Run:
             resumed=resumed,
             epochs_done=len(self.state.history),
             unreadable=plan.dataset.unreadable,
+            learns_from=plan.fingerprint,
         )
 
     def _train_epoch(self) -> None:

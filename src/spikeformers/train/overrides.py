@@ -38,19 +38,31 @@ def nested(settings: Iterable[str]) -> dict[str, Any]:
     >>> nested(["seed=1", "model.name=spikformer_2_64.digits", "model.config.time_steps=2"])
     {'seed': 1, 'model': {'name': 'spikformer_2_64.digits', 'config': {'time_steps': 2}}}
     """
-    tables: dict[str, Any] = {}
+    pairs = []
     for setting in settings:
         key, equals, text = setting.partition("=")
-        *path, last = (word.strip() for word in key.split("."))
-        if not (equals and last and all(path)):
+        if not (equals and all(word.strip() for word in key.split("."))):
             raise ConfigError(f"{setting!r} changes no word. Expected KEY=VALUE, for example schedule.epochs=400.")
-        table = tables
+        pairs.append((key, _value(text.strip())))
+    return tables(pairs)
+
+
+def tables(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Return dotted keys and their values as nested tables; the last one of a key counts.
+
+    Raises:
+        ConfigError: a key that is a table for another key has a value as well.
+    """
+    whole: dict[str, Any] = {}
+    for key, value in pairs:
+        *path, last = (word.strip() for word in key.split("."))
+        table = whole
         for word in path:
             table = table.setdefault(word, {})
             if not isinstance(table, dict):
-                raise ConfigError(f"{setting!r}: {word} is given a value of its own as well. Leave one of them out.")
-        table[last] = _value(text.strip())
-    return tables
+                raise ConfigError(f"{key}: {word} is given a value of its own as well. Leave one of them out.")
+        table[last] = value
+    return whole
 
 
 def _value(text: str) -> object:

@@ -133,20 +133,20 @@ def differences(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[tupl
 
     A key that one of them leaves out is None there.
     """
-    left, right = _flat(theirs), _flat(ours)
+    left, right = flat(theirs), flat(ours)
     keys = [*left, *(key for key in right if key not in left)]
     return [(key, left.get(key), right.get(key)) for key in keys if left.get(key) != right.get(key)]
 
 
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested tables as one, with dotted keys, and lists for tuples, as JSON has them."""
-    flat: dict[str, Any] = {}
+def flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested tables as one, with dotted keys, and lists for tuples, as JSON has them."""
+    words: dict[str, Any] = {}
     for key, value in table.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+            words |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = _listed(value)
-    return flat
+            words[f"{prefix}{key}"] = _listed(value)
+    return words
 
 
 def _listed(value: Any) -> Any:

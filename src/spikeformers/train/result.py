@@ -102,6 +102,7 @@ class RunStarted:
     resumed: str = ""  # a sentence that says where an unfinished run goes on; "" for a new run
     epochs_done: int = 0
     unreadable: tuple[str, ...] = ()  # images that were left out, with the reason
+    learns_from: str = ""  # a text that two runs share only if they learn from the same data and teacher
 
 
 @dataclass(frozen=True, kw_only=True)
