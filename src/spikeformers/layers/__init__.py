@@ -3,15 +3,18 @@
 from spikeformers.layers.attention import (
     ATTENTIONS,
     AttentionPlan,
+    INTERACTIONS,
     SelfAttention,
     ShowsAttention,
     SoftmaxProduct,
     SpikeDrivenSelfAttention,
     SpikingSelfAttention,
     attention,
+    TemporalInteraction,
     build_attention,
     register_attention,
 )
+    register_interaction,
 from spikeformers.layers.block import Block, drop_path_rates
 from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
@@ -19,7 +22,7 @@ from spikeformers.layers.event_convolution import EventBatch, EventConvolution, 
 from spikeformers.layers.frames import OverFrames
 from spikeformers.layers.head import Head, MeanHead, SpikingHead
 from spikeformers.layers.layer_norm import LayerNorm
-from spikeformers.layers.memory import Memory, TakesMemory
+from spikeformers.layers.memory import Memory, StepByStep, TakesMemory
 from spikeformers.layers.mlp import SpikingMLP
 from spikeformers.layers.neurons import (
     GELU,
@@ -51,7 +54,7 @@ from spikeformers.layers.unit import Unit, branch_unit, unit_inputs
 from spikeformers.layers.unused import Unused
 from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
 from spikeformers.layers.vocabulary import Vocabulary
-from spikeformers.layers.weighted import Classifier, Conv2d, Init, Linear, Mask, MatrixProduct
+from spikeformers.layers.weighted import Classifier, Conv1d, Conv2d, Init, Linear, Mask, MatrixProduct
 
 __all__ = [
     "ATTENTIONS",
@@ -62,6 +65,7 @@ __all__ = [
     "LIF",
     "NEURONS",
     "NORMS",
+    "INTERACTIONS",
     "PLIAF",
     "PLIF",
     "REAL",
@@ -75,6 +79,7 @@ __all__ = [
     "Conv2d",
     "ConvolutionalTokenizer",
     "DescribesElements",
+    "Conv1d",
     "DescribesItself",
     "Dilate",
     "ElementSpec",
@@ -122,7 +127,9 @@ __all__ = [
     "Tokenizer",
     "Unit",
     "Unused",
+    "StepByStep",
     "Values",
+    "TemporalInteraction",
     "Vocabulary",
     "attention",
     "attention_branches",
@@ -147,4 +154,5 @@ __all__ = [
     "stamp_kernels",
     "unit_inputs",
     "values_behind",
+    "register_interaction",
 ]

@@ -31,3 +31,10 @@ class Memory:
 
 class TakesMemory(nn.Module):
     """Base of modules whose `forward` takes activations and a memory, which may be None."""
+
+
+class StepByStep(TakesMemory):
+    """Base of those that run modules inside them once for each time step of a pass, each of which needs the one before.
+
+    Who watches a model joins those calls over time: [1, ...] T times is [T, ...].
+    """

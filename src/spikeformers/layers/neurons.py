@@ -1,7 +1,8 @@
 """Neurons as modules over [T, ...], chosen by word.
 
-A neuron takes the words of its vocabulary (tau, v_threshold, v_reset, decay_input, detach_reset, surrogate) as keyword
-arguments, starts every forward pass from rest, and recalls and keeps its potential only where a memory is passed.
+A neuron takes the words of its vocabulary (tau, v_threshold, v_reset, decay_input, detach_reset, detach_membrane,
+surrogate) as keyword arguments, starts every forward pass from rest, and recalls and keeps its potential only where a
+memory is passed.
 """
 
 from __future__ import annotations
@@ -223,7 +224,8 @@ def register_neuron(word: str, neuron: type[Neuron]) -> None:
 
     Args:
         word: its name in configs.
-        neuron: a subclass of Neuron that takes tau, v_threshold, v_reset, decay_input, detach_reset and surrogate.
+        neuron: a subclass of Neuron that takes tau, v_threshold, v_reset, decay_input, detach_reset, detach_membrane
+            and surrogate.
 
     Raises:
         ConfigError: the word is taken, or the class is no Neuron (models find their neurons by that).

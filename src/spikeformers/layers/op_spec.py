@@ -16,9 +16,9 @@ class OpSpec:
     """One operation, without the sizes that depend on its input.
 
     Args:
-        kind: "convolution" (weights over [T, B, C, H, W]), "linear" (weights over axis 2 of [T, B, C, ...], or over the
-            last axis of a head's [..., C]), "product" (a matrix product of two activations) or "mask" (an element-wise
-            product of two).
+        kind: "convolution" (weights over [T, B, C, H, W], or [T, B, ..., C, L]), "linear" (weights over axis 2 of
+            [T, B, C, ...], or over the last axis of a head's [..., C]), "product" (a matrix product of two activations)
+            or "mask" (an element-wise product of two).
         inputs: the declared values of each operand: one for weights, two for a product or mask.
         weight_shape: (out, in / groups, kernel...) or None where there are no weights.
         bias: whether a bias is added.

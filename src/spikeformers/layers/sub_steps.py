@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from spikeformers.errors import ConfigError
 from spikeformers.layers.op_spec import DescribesItself
 from spikeformers.layers.values import BINARY, Values
-from spikeformers.layers.weighted import Classifier, Conv2d, Linear, Mask, MatrixProduct
+from spikeformers.layers.weighted import Classifier, Conv1d, Conv2d, Linear, Mask, MatrixProduct
 from spikeformers.ops.integer import to_sub_steps
 
 
@@ -96,7 +96,10 @@ def run_on_spikes(operation: nn.Module, operands: tuple[Values, ...], sub_steps:
 
 @run_on_spikes.register
 def _(
-    operation: Conv2d | Linear | Classifier, operands: tuple[Values, ...], sub_steps: tuple[int, ...], scale: float
+    operation: Conv1d | Conv2d | Linear | Classifier,
+    operands: tuple[Values, ...],
+    sub_steps: tuple[int, ...],
+    scale: float,
 ) -> None:
     (operation.inputs,) = operands
     operation.sub_steps = sub_steps

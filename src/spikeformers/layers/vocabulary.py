@@ -20,10 +20,11 @@ class Vocabulary:
 
     Args:
         neuron, norm: registered words.
-        tau, v_threshold, v_reset, decay_input, detach_reset, surrogate: the neuron's words.
+        tau, v_threshold, v_reset, decay_input, detach_reset, detach_membrane, surrogate: the neuron's words.
         more: further words that this neuron takes, such as the levels of an integer one.
         ann: whether this is the vocabulary of an ANN twin, whose attentions are softmax.
         time_steps: T the model is meant for, for parts that are built for one.
+        interaction: registered word: how queries of attentions meet those of the time step before.
     """
 
     neuron: str = "lif"
@@ -33,10 +34,12 @@ class Vocabulary:
     v_reset: float | None = 0.0
     decay_input: bool = True
     detach_reset: bool = True
+    detach_membrane: bool = False
     surrogate: Surrogate = field(default_factory=Surrogate)
     more: Mapping[str, Any] = field(default_factory=dict)
     ann: bool = False
     time_steps: int = 4
+    interaction: str = "none"
 
     def build_neuron(self, v_threshold: float | None = None) -> Neuron:
         """A neuron, with a threshold of its own where one is given."""
@@ -47,6 +50,7 @@ class Vocabulary:
             v_reset=self.v_reset,
             decay_input=self.decay_input,
             detach_reset=self.detach_reset,
+            detach_membrane=self.detach_membrane,
             surrogate=self.surrogate,
             **self.more,
         )

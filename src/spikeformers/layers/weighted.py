@@ -17,7 +17,7 @@ from spikeformers.layers.values import Values
 Init = Literal["kaiming_uniform", "kaiming_normal", "trunc_normal", "zeros"]
 
 
-def initialise(module: nn.Conv2d | nn.Linear, init: Init) -> None:
+def initialise(module: nn.Conv1d | nn.Conv2d | nn.Linear, init: Init) -> None:
     """Draw the weights of a module that PyTorch has initialised.
 
     Args:
@@ -73,18 +73,56 @@ class Conv2d(nn.Conv2d):
 
     def op_spec(self) -> OpSpec:
         """The convolution."""
-        assert not isinstance(self.padding, str)
-        return OpSpec(
-            kind="convolution",
-            inputs=(self.inputs,),
-            weight_shape=tuple(self.weight.shape),
-            stride=self.stride,
-            padding=self.padding,
-            dilation=self.dilation,
-            groups=self.groups,
-            bias=self.bias is not None,
-            sub_steps=self.sub_steps,
-        )
+        return _convolution_spec(self)
+
+
+class Conv1d(nn.Conv1d):
+    """Convolution along the last axis of [T, B, ..., C, L], all axes in front of the channels merged.
+
+    Args:
+        inputs: declared values of the input.
+        kernel: odd; padded by half of it, so that the length stays.
+        init: see `initialise`.
+    """
+
+    sub_steps: tuple[int, ...] = ()
+
+    def __init__(
+        self,
+        channels_in: int,
+        channels_out: int,
+        *,
+        inputs: Values,
+        kernel: int,
+        bias: bool = False,
+        init: Init = "kaiming_uniform",
+    ) -> None:
+        super().__init__(channels_in, channels_out, kernel, padding=kernel // 2, bias=bias)
+        self.inputs = inputs
+        initialise(self, init)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[T, B, ..., C, L] -> [T, B, ..., C', L]."""
+        return super().forward(x.flatten(0, -3)).unflatten(0, x.shape[:-2])
+
+    def op_spec(self) -> OpSpec:
+        """The convolution."""
+        return _convolution_spec(self)
+
+
+def _convolution_spec(module: Conv1d | Conv2d) -> OpSpec:
+    assert not isinstance(module.padding, str)
+    return OpSpec(
+        kind="convolution",
+        inputs=(module.inputs,),
+        weight_shape=tuple(module.weight.shape),
+        stride=module.stride,
+        padding=module.padding,
+        dilation=module.dilation,
+        groups=module.groups,
+        bias=module.bias is not None,
+        sub_steps=module.sub_steps,
+    )
 
 
 class Linear(nn.Linear):

@@ -10,7 +10,7 @@ from numbers import Integral, Real
 from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 from spikeformers.errors import ConfigError, suggest
-from spikeformers.layers import NEURONS, NORMS, Vocabulary
+from spikeformers.layers import INTERACTIONS, NEURONS, NORMS, Vocabulary
 from spikeformers.layers.neurons import build_neuron
 from spikeformers.layers.words import checked_word
 from spikeformers.ops import Dynamics, Surrogate
@@ -30,7 +30,9 @@ class ModelConfig:
         ann: "relu" or "gelu" makes the model its ANN twin: that activation for every neuron, softmax attention whose
             queries, keys and values do not fire for every spiking one, all else the same. A static image is then one
             frame: an ANN has no time.
-        tau, v_threshold, v_reset, decay_input, detach_reset: of the neurons (see `ops.Dynamics`).
+        interaction: registered word: how the queries of attentions meet those of the time step before; "none", or
+            "tim" with its options (see `TemporalInteraction`).
+        tau, v_threshold, v_reset, decay_input, detach_reset, detach_membrane: of the neurons (see `ops.Dynamics`).
         surrogate, surrogate_alpha: surrogate gradient and its parameter (None: its default).
     """
 
@@ -44,12 +46,14 @@ class ModelConfig:
     ann: Literal["none", "relu", "gelu"] = "none"
     tau: float = 2.0
     v_threshold: float = 1.0
+    interaction: str = "none"
     v_reset: float | None = 0.0
     decay_input: bool = True
     detach_reset: bool = True
     surrogate: str = "sigmoid"
     surrogate_alpha: float | None = None
 
+    detach_membrane: bool = False
     def __post_init__(self) -> None:
         for word, kind in get_type_hints(type(self)).items():
             object.__setattr__(self, word, _checked(word, getattr(self, word), kind))
@@ -80,7 +84,11 @@ class ModelConfig:
     @classmethod
     def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
         """The words whose values name registered parts: what is registered, and what a message calls it."""
-        return {"neuron": (NEURONS, "neuron"), "norm": (NORMS, "norm")}
+        return {
+            "neuron": (NEURONS, "neuron"),
+            "norm": (NORMS, "norm"),
+            "interaction": (INTERACTIONS, "interaction"),
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """The words as plain values that JSON and TOML can hold."""
@@ -98,7 +106,8 @@ class ModelConfig:
         )
 
     def _neuron_words(self) -> dict[str, Any]:
-        words = ("tau", "v_threshold", "v_reset", "decay_input", "detach_reset")
+            interaction=self.interaction,
+        words = ("tau", "v_threshold", "v_reset", "decay_input", "detach_reset", "detach_membrane")
         return {
             **{word: getattr(self, word) for word in words},
             "surrogate": Surrogate(self.surrogate, self.surrogate_alpha),

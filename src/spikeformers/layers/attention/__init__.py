@@ -14,6 +14,7 @@ from __future__ import annotations
 from importlib import import_module
 from pkgutil import iter_modules
 
+from spikeformers.layers.attention.interaction import INTERACTIONS, TemporalInteraction, register_interaction
 from spikeformers.layers.attention.masks import MaskAttention, QueryMaskAttention, SpikeDrivenSelfAttention
 from spikeformers.layers.attention.plan import AttentionPlan
 from spikeformers.layers.attention.products import LearnedThresholdAttention, SpikingSelfAttention
@@ -24,6 +25,7 @@ from spikeformers.layers.attention.softmax import SoftmaxProduct, SoftmaxSelfAtt
 
 __all__ = [
     "ATTENTIONS",
+    "INTERACTIONS",
     "AttentionPlan",
     "LearnedThresholdAttention",
     "MaskAttention",
@@ -35,9 +37,11 @@ __all__ = [
     "SoftmaxSelfAttention",
     "SpikeDrivenSelfAttention",
     "SpikingSelfAttention",
+    "TemporalInteraction",
     "attention",
     "build_attention",
     "register_attention",
+    "register_interaction",
 ]
 
 for _module in iter_modules(__path__, f"{__name__}."):

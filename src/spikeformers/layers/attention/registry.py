@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from torch import nn
 
 from spikeformers.errors import ConfigError
+from spikeformers.layers.attention.interaction import require_queries
 from spikeformers.layers.attention.plan import AttentionPlan
 from spikeformers.layers.words import build_from_word, parse_word
 
@@ -55,7 +56,8 @@ def build_attention(word: str, plan: AttentionPlan) -> Any:
 
     Raises:
         UnknownNameError: no attention of that word.
-        ConfigError: an option it has not, or a plan it cannot serve.
+        ConfigError: an option it has not, or a plan it cannot serve, such as one with an interaction of queries where
+            it has none.
     """
     name, _ = parse_word(word)
     twin = getattr(ATTENTIONS.get(name), "twin", "softmax")
