@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory, TakesMemory
@@ -35,7 +38,13 @@ def unit_inputs(shortcut: Shortcut, stream: Values, vocabulary: Vocabulary) -> V
 
 
 def branch_unit(
-    shortcut: Shortcut, vocabulary: Vocabulary, channels: int, operation: dict[str, nn.Module], *, last: bool = False
+    shortcut: Shortcut,
+    vocabulary: Vocabulary,
+    channels: int,
+    operation: dict[str, nn.Module],
+    *,
+    last: bool = False,
+    behind: Mapping[str, nn.Module] = MappingProxyType({}),
 ) -> Unit:
     """One unit of a residual branch: its neuron in front or behind, as the shortcut has it.
 
@@ -43,10 +52,9 @@ def branch_unit(
         channels: of the operation's output.
         operation: the convolution or linear (or several) by the names of their parts, such as {"conv": ...}.
         last: whether the branch ends here; behind a vanilla branch the neuron comes after the sum.
+        behind: what follows the norm, such as {"pool": ...}.
     """
-    norm, neuron = vocabulary.build_norm(channels), vocabulary.build_neuron()
+    parts = {**operation, "norm": vocabulary.build_norm(channels), **behind}
     if shortcut == "membrane":
-        return Unit(neuron=neuron, **operation, norm=norm)
-    if shortcut == "vanilla" and last:
-        return Unit(**operation, norm=norm)
-    return Unit(**operation, norm=norm, neuron=neuron)
+        return Unit(neuron=vocabulary.build_neuron(), **parts)
+    return Unit(**parts) if shortcut == "vanilla" and last else Unit(**parts, neuron=vocabulary.build_neuron())

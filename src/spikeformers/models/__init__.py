@@ -8,6 +8,7 @@ from spikeformers.models.fusion import Fusion, fuse
 from spikeformers.models.imported import build_module
 from spikeformers.models.meta_spikeformer import MetaSpikeFormer, MetaSpikeFormerConfig
 from spikeformers.models.pyramid import PyramidConfig, PyramidModel
+from spikeformers.models.qkformer import QKFormer, QKFormerConfig
 from spikeformers.models.registry import create_model, list_models, model_class
 from spikeformers.models.sdt import SDT, SDTConfig
 from spikeformers.models.spikeformer import Spikeformer, SpikeformerConfig
@@ -31,6 +32,8 @@ __all__ = [
     "ProductTrunkModel",
     "PyramidConfig",
     "PyramidModel",
+    "QKFormer",
+    "QKFormerConfig",
     "SDTConfig",
     "Spikeformer",
     "SpikeformerConfig",

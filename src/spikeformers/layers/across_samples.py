@@ -1,0 +1,59 @@
+"""A neuron whose time runs through the samples of a batch: what released QKFormer does behind its self-attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+
+from torch import Tensor
+
+from spikeformers.errors import NotStreamable
+from spikeformers.layers.memory import Memory
+from spikeformers.layers.neurons import Neuron
+
+Result = TypeVar("Result", Tensor, Tensor | None)
+
+
+def across_samples(neuron: Neuron) -> Neuron:
+    """Change a neuron in place: it takes the samples of a batch as further time steps of one.
+
+    The potential goes on from sample b to b + 1, and from the last one to the first at the next time step, so that a
+    sample sees its batch and the order of it; alone it is as without. Inputs and outputs stay [T, B, ...], and the
+    neuron keeps its name, its parameters and its class as a base: whatever watches neurons sees it as it was. One that
+    remembers nothing is left as it is.
+    """
+    if neuron.remembers:
+        neuron.__class__ = _across_samples(type(neuron))
+    return neuron
+
+
+@cache
+def _across_samples(kind: type[Neuron]) -> type[Neuron]:
+    class AcrossSamples(kind):  # type: ignore[misc, valid-type]
+        def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
+            if memory is not None:
+                raise NotStreamable(
+                    "a neuron that runs through the samples of a batch needs all of them, and all time steps, at once. "
+                    'Take ssa_time_axis = "per_sample" for streaming.'
+                )
+            out: Tensor = _run(super().forward, x)
+            return out
+
+        def reset_spikes(self, x: Tensor) -> Tensor | None:
+            return _run(super().reset_spikes, x)
+
+        def potentials(self, x: Tensor) -> Tensor | None:
+            return _run(super().potentials, x)
+
+        def extra_repr(self) -> str:
+            return f"{super().extra_repr()}, across samples".removeprefix(", ")
+
+    AcrossSamples.__name__ = AcrossSamples.__qualname__ = f"{kind.__name__}AcrossSamples"
+    return AcrossSamples
+
+
+def _run(function: Callable[[Tensor], Result], x: Tensor) -> Result:
+    """A function of [T, B, ...] on [T B, 1, ...], time-major."""
+    out = function(x.flatten(0, 1).unsqueeze(1))
+    return out if out is None else out.view(x.shape)
