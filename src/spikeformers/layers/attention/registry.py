@@ -62,5 +62,8 @@ def build_attention(word: str, plan: AttentionPlan) -> Any:
     name, _ = parse_word(word)
     twin = getattr(ATTENTIONS.get(name), "twin", "softmax")
     if plan.vocabulary.ann and twin is not None and name in ATTENTIONS:
-        word = twin
-    return build_from_word(word, ATTENTIONS, "attention", plan)
+        known = signature(ATTENTIONS[twin]).parameters
+        word = write_word(twin, {option: value for option, value in options.items() if option in known})
+    built = build_from_word(word, ATTENTIONS, "attention", plan)
+    require_queries(built, word, plan)
+    return built
