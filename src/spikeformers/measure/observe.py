@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from spikeformers.layers import Neuron, Values
+from spikeformers.measure.stepwise import watch
 from spikeformers.models import SpikingModel
 
 Look = Callable[[str, Neuron, Tensor, Tensor], None]
@@ -19,19 +21,19 @@ Look = Callable[[str, Neuron, Tensor, Tensor], None]
 def observe(model: SpikingModel, x: Tensor, look: Look) -> None:
     """Run a model once and show each call of a neuron layer to `look`, in order of execution.
 
+    The calls of a layer that runs once for each time step, as inside a temporal interaction, are shown as one.
+
     Args:
         model: in the mode it is meant to be observed in; its mode, weights and buffers are left as they are.
         x: what the model takes, [B, C, H, W] or [B, T, C, H, W].
         look: called with the layer's name, the layer, its input [T, ...] and its output [T, ...].
     """
+    names: dict[nn.Module, str] = {neuron: name for name, neuron in model.named_neurons()}
 
-    def hook(name: str) -> Callable[[Neuron, tuple[Tensor, ...], Tensor], None]:
-        def called(neuron: Neuron, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            look(name, neuron, inputs[0], output)
+    def see(neuron: nn.Module, operands: list[Tensor], output: Tensor) -> None:
+        look(names[neuron], cast(Neuron, neuron), operands[0], output)
 
-        return called
-
-    with undisturbed(model, [neuron.register_forward_hook(hook(name)) for name, neuron in model.named_neurons()]):
+    with undisturbed(model, watch(model, names, see)):
         model(x)
 
 

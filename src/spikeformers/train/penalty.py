@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from spikeformers.errors import ConfigError
 from spikeformers.layers import DescribesItself, Neuron, OpSpec, Values
 from spikeformers.layers.fan_out import reads
+from spikeformers.measure.stepwise import watch
 from spikeformers.models import SpikingModel
 
 
@@ -52,6 +53,7 @@ class SpikePenalty:
         operations_weight: float = 0.0,
     ) -> None:
         self.rate_weight, self.rate_target, self.operations_weight = rate_weight, rate_target, operations_weight
+        self._model = model
         self._neurons = [neuron for _, neuron in model.named_neurons()] if rate_weight else []
         self._operations: list[nn.Module] = []
         if operations_weight:
@@ -67,8 +69,8 @@ class SpikePenalty:
     def __enter__(self) -> Self:
         self._unhook()
         self._forget()
-        self._handles = [neuron.register_forward_hook(self._see_neuron) for neuron in self._neurons]
-        self._handles += [operation.register_forward_hook(self._see_operation) for operation in self._operations]
+        self._handles = [*watch(self._model, self._neurons, self._see_neuron)]
+        self._handles += watch(self._model, self._operations, self._see_operation)
         return self
 
     def __exit__(
@@ -99,13 +101,14 @@ class SpikePenalty:
         self._forget()
         return total
 
-    def _see_neuron(self, neuron: Neuron, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def _see_neuron(self, neuron: nn.Module, inputs: list[Tensor], output: Tensor) -> None:
+        assert isinstance(neuron, Neuron)
         with _kept():
             values = neuron.values
             sizes = output.abs() if values.signed else output
             self._rates.append(sizes.mean(dtype=_sum_type(sizes)) / values.scale)
 
-    def _see_operation(self, operation: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def _see_operation(self, operation: nn.Module, inputs: list[Tensor], output: Tensor) -> None:
         assert isinstance(operation, DescribesItself)
         spec = operation.op_spec()
         with _kept():

@@ -29,6 +29,7 @@ from spikeformers.measure.counting.tally import (
     zeros_of,
 )
 from spikeformers.measure.observe import undisturbed
+from spikeformers.measure.stepwise import watch
 from spikeformers.models import SpikingModel
 
 
@@ -104,9 +105,9 @@ class _Counter:
             spec = describe(module)
             if spec is not None:
                 self._known[module] = _Known(name, spec, weight_of(module, spec), _declared(module, spec))
-                yield module.register_forward_hook(self._seeing(name), with_kwargs=True)
             elif self._functions is None and any(True for _ in module.parameters(recurse=False)):
                 yield module.register_forward_pre_hook(self._missing(name))
+        yield from watch(self.model, self._known, self._seen)
         for module in self.model.modules():
             if isinstance(module, SpikingModel):
                 yield module.register_forward_pre_hook(self._entered)
@@ -169,14 +170,10 @@ class _Counter:
     def _missing(self, name: str) -> Callable[[nn.Module, Any], None]:
         return lambda module, inputs: self.missed(name)
 
-    def _seeing(self, name: str) -> Callable[[nn.Module, Any, Any, Tensor], None]:
-        def called(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], output: Tensor) -> None:
-            operands = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
-            known, call = self._known[module], self._call(name)
-            row = self._operation if isinstance(known.spec, OpSpec) else self._elements
-            self._batch.append(row(known, call, operands, output))
-
-        return called
+    def _seen(self, module: nn.Module, operands: list[Tensor], output: Tensor) -> None:
+        known = self._known[module]
+        row = self._operation if isinstance(known.spec, OpSpec) else self._elements
+        self._batch.append(row(known, self._call(known.name), operands, output))
 
     def _call(self, name: str) -> int:
         call = self._calls[name] = self._calls.get(name, -1) + 1
@@ -199,7 +196,7 @@ class _Counter:
             events_by_step=None,
             inputs=sum(operand.numel() for operand in operands),
             outputs=output.numel(),
-            membranes=output.numel() // steps if spec.remembers else 0,
+            membranes=output.numel() // steps * spec.remembers,
             silent=zeros_of(output) if spec.kind == "neuron" else 0,
         )
 

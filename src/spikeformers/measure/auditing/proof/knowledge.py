@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from spikeformers.measure.auditing.proof.sources import Fact, Source, together
+from spikeformers.measure.auditing.proof.sources import Fact, Source
 
 OUTSIDE = Fact(None, (Source("outside"),))
 
@@ -39,11 +39,7 @@ class Knowledge:
     def overwrite(self, x: Tensor, fact: Fact) -> None:
         """Put down what is written into a tensor, which may be a part of its memory only."""
         if x.layout == torch.strided and not _covers(x):
-            before = self.of(x)
-            if before.numbers is None or fact.numbers is None:
-                fact = Fact(None, together(each for each in (fact, before) if each.numbers is None))
-            else:
-                fact = Fact(before.numbers.joined(fact.numbers), together((before, fact)))
+            fact = self.of(x).joined(fact)
         self.learn(x, fact)
 
     def end(self, source: Source) -> None:

@@ -65,6 +65,12 @@ class Fact:
     numbers: NumberSet | None
     sources: tuple[Source, ...] = ()
 
+    def joined(self, other: Fact) -> Fact:
+        """What is known of elements that this or the other holds for."""
+        if self.numbers is None or other.numbers is None:
+            return Fact(None, together(each for each in (self, other) if each.numbers is None))
+        return Fact(self.numbers.joined(other.numbers), together((self, other)))
+
 
 def together(facts: Iterable[Fact]) -> tuple[Source, ...]:
     """The sources of several tensors, each once."""

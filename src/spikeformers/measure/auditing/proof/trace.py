@@ -28,6 +28,7 @@ from spikeformers.measure.auditing.proof.sources import Fact, Source
 from spikeformers.measure.counting.describe import describe
 from spikeformers.measure.counting.functions import Functions
 from spikeformers.measure.observe import undisturbed
+from spikeformers.measure.stepwise import calls_a_step
 from spikeformers.models import SpikingModel
 
 Facts = dict[tuple[str, int], tuple[Fact, ...]]
@@ -87,6 +88,7 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._encoder = model.encoder if isinstance(model, SpikingModel) else None
         self._inside: list[nn.Module] = []
         self._calls: dict[str, int] = {}
+        self._often = {self._names[module]: often for module, often in calls_a_step(model).items()}
         self._paused = False
         # What a model of ours asks of its input before its first layer only refuses inputs.
         self._entrance = set() if self._encoder is None else {model, *self._encoder.modules()}
@@ -173,7 +175,13 @@ class _Tracer(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _record(self, name: str, operands: list[Tensor]) -> None:
         call = self._calls[name] = self._calls.get(name, -1) + 1
-        self.facts[name, call] = tuple(map(self.knowledge.of, operands))
+        facts = tuple(map(self.knowledge.of, operands))
+        if name in self._often:  # all time steps are one call, as in `measure.count`
+            key = name, call % self._often[name]
+            facts = tuple(map(Fact.joined, self.facts.get(key, facts), facts))
+            self.facts[key] = facts
+        else:
+            self.facts[name, call] = facts
 
     def _leave(self, module: nn.Module, inputs: Any, output: Any) -> None:
         self._inside.pop()
