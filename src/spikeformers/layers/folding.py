@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from spikeformers.layers.norms import BatchNorm
+from spikeformers.layers.norms import BatchNorm, TemporalEffectiveBatchNorm
 from spikeformers.layers.rep_conv import RepConv
 from spikeformers.layers.unit import Unit
 from spikeformers.layers.weighted import Conv2d, Linear
@@ -30,7 +30,7 @@ class Affine:
 
 @singledispatch
 def affine(norm: nn.Module) -> Affine | None:
-    """What a norm does in eval mode, where that is the same for every input; else None."""
+    """What a norm does in eval mode, where that is the same for every input and time step; else None."""
     return None
 
 
@@ -38,8 +38,13 @@ def affine(norm: nn.Module) -> Affine | None:
 def _(norm: BatchNorm) -> Affine | None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    gain = norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
+    gain = norm.factor * norm.weight.detach() / torch.sqrt(norm.running_var + norm.eps)
     return Affine(gain, norm.bias.detach() - norm.running_mean * gain)
+
+
+@affine.register
+def _(norm: TemporalEffectiveBatchNorm) -> Affine | None:
+    return None  # it has a factor for each time step
 
 
 @singledispatch

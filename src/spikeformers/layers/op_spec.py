@@ -52,7 +52,7 @@ class ElementSpec:
     Args:
         kind: "norm", "pool", "add" (of two activations), "neuron" (or any function of each element) or "softmax".
         kernel, stride, padding, dilation: of a pool, as those of a convolution.
-        remembers: whether a neuron keeps a membrane potential from one time step to the next.
+        remembers: numbers that a neuron keeps from one time step to the next: 1 for a membrane potential, 0 for none.
         timed: as in `OpSpec`.
     """
 
@@ -61,7 +61,7 @@ class ElementSpec:
     stride: tuple[int, ...] = ()
     padding: tuple[int, ...] = ()
     dilation: tuple[int, ...] = ()
-    remembers: bool = False
+    remembers: int = 0
     timed: bool = True
 
 

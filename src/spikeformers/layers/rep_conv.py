@@ -6,20 +6,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikeformers.layers.frames import over_frames
-from spikeformers.layers.norms import BatchNorm
+from spikeformers.layers.memory import Memory, TakesMemory
+from spikeformers.layers.norms import BatchNorm, normalised
 from spikeformers.layers.projection import Projection
 from spikeformers.layers.values import REAL, Values
 from spikeformers.layers.vocabulary import Vocabulary
 from spikeformers.layers.weighted import Conv2d
 
 
-class RepConv(nn.Module):
+class RepConv(TakesMemory):
     """1x1 convolution, norm, depthwise 3x3, 1x1, norm: in eval mode one 3x3 convolution (Meta-SpikeFormer, ICLR 2024).
 
     The border of the depthwise convolution is padded with what the norm makes of zero, as if the first 1x1 had been
     padded with zeros; only so do the parts fold. In training the border follows the running statistics, after their
     update by this batch, while the map itself is normalised by the batch; no gradient flows through the border. A norm
-    that is no BatchNorm cannot say what it makes of zero: its border is zero.
+    that is no BatchNorm, or not the same at every time step, cannot say what it makes of zero: its border is zero.
 
     Unfused, the depthwise and the second 1x1 convolution see real values; `models.fuse(model, rep_conv=True)` gives the
     convolution that spikes alone reach.
@@ -38,17 +39,16 @@ class RepConv(nn.Module):
         self.contract = Conv2d(channels_in, channels_out, inputs=REAL, kernel=1)
         self.out_norm = vocabulary.build_norm(channels_out)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C', H, W]."""
-        x = self.norm(self.expand(x))
+        x = normalised(self.norm, self.expand(x), memory)
         # Behind the norm: in training it has just moved the statistics that the border follows.
         border = self._border()
-        out: Tensor = self.out_norm(self.contract(self.depthwise(with_border(x, border))))
-        return out
+        return normalised(self.out_norm, self.contract(self.depthwise(with_border(x, border))), memory)
 
     def _border(self) -> Tensor:
         """What the norm makes of zero [C]; where it is folded, what the first convolution does: its bias."""
-        if isinstance(self.norm, BatchNorm):
+        if isinstance(self.norm, BatchNorm) and not isinstance(self.norm, TakesMemory):
             return self.norm.at_zero()
         bias = self.expand.bias
         return self.expand.weight.new_zeros(self.expand.out_channels) if bias is None else bias.detach()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from spikeformers.layers.neurons import Neuron, build_neuron
@@ -52,14 +53,16 @@ class Vocabulary:
             detach_reset=self.detach_reset,
             detach_membrane=self.detach_membrane,
             surrogate=self.surrogate,
+            time_steps=self.time_steps,
             **self.more,
         )
 
     @property
     def spikes(self) -> Values:
         """The values its neurons emit."""
-        return self.build_neuron().values
+        with torch.random.fork_rng(devices=[]):  # one is built to be asked; what that draws is not the model's
+            return self.build_neuron().values
 
     def build_norm(self, channels: int) -> nn.Module:
         """A norm over [T, B, channels, ...]."""
-        return build_norm(self.norm, channels)
+        return build_norm(self.norm, channels, v_threshold=self.v_threshold, time_steps=self.time_steps)

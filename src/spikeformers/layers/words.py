@@ -10,6 +10,7 @@ import inspect
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
@@ -63,7 +64,12 @@ def checked_word(text: str, known: Iterable[str], kind: str) -> str:
 
 
 def build_from_word(
-    text: str, registry: Mapping[str, Callable[..., Part]], kind: str, *given: Any, **words: Any
+    text: str,
+    registry: Mapping[str, Callable[..., Part]],
+    kind: str,
+    *given: Any,
+    offered: Mapping[str, Any] = MappingProxyType({}),
+    **words: Any,
 ) -> Part:
     """Build the part a word names.
 
@@ -72,24 +78,22 @@ def build_from_word(
         registry: what builds the part of each name; its arguments with defaults that are not among `words` are options.
         kind: what messages call it, such as "neuron".
         given, words: arguments that are not the user's.
+        offered: more of them, for parts that name them as parameters.
 
     Raises:
         UnknownNameError: no part of that name.
         ConfigError: an option the part has not, or of another type than its default; or what the part says of it.
     """
     name, options = parse_word(checked_word(text, registry, kind))
-    known = {option: parameter for option, parameter in _options(registry[name]).items() if option not in words}
+    parameters = inspect.signature(registry[name]).parameters
+    words |= {word: value for word, value in offered.items() if word in parameters}
+    known = {word: p for word, p in parameters.items() if p.default is not p.empty and word not in words}
     for option, value in options.items():
         if option not in known:
             listed = f"Known: {', '.join(known)}." if known else "It has none."
             raise ConfigError(f"the {kind} {name!r} has no option {option!r}.{suggest(option, known)} {listed}")
         _check_type(option, value, known[option].default, text)
     return registry[name](*given, **words, **options)
-
-
-def _options(build: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(build).parameters
-    return {name: p for name, p in parameters.items() if p.default is not p.empty}
 
 
 def _check_type(option: str, value: Any, default: Any, text: str) -> None:

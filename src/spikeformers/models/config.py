@@ -64,7 +64,7 @@ class ModelConfig:
             object.__setattr__(self, word, checked_word(getattr(self, word), registry, kind))
         # Also where the neuron ignores some of them: a file must not carry words that could not be.
         Dynamics(**self._neuron_words())
-        build_neuron(self.neuron, **self._neuron_words())
+        build_neuron(self.neuron, time_steps=self.frames, **self._neuron_words())
 
     @classmethod
     def from_words(cls, words: Mapping[str, Any]) -> Self:

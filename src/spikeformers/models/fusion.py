@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from spikeformers.layers import RepConv
+from spikeformers.layers import RepConv, TakesMemory
 from spikeformers.layers.folding import affine, chained, last_operation, one_convolution, take_on
 from spikeformers.models.base import SpikingModel
 
@@ -103,7 +103,8 @@ def _left(model: nn.Module) -> dict[str, str]:
         if affine(module) is not None:
             left[name] = "what is directly in front of it is no convolution or linear that can take it on"
         elif name.endswith("norm") and not isinstance(module, nn.Identity):
-            left[name] = f"what {type(module).__name__} does depends on its input"
+            decides = "the time step" if isinstance(module, TakesMemory) else "its input"
+            left[name] = f"what {type(module).__name__} does depends on {decides}"
     return left
 
 

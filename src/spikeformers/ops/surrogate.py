@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -137,3 +138,27 @@ class Surrogate:
     def smoothed(self) -> Surrogate:
         """The same surrogate with its primitive as the forward step."""
         return replace(self, smooth=True)
+
+
+def heaviside(u: Tensor, surrogate: Surrogate) -> Tensor:
+    """1 where u >= 0, else 0, in u's dtype, with the surrogate gradient; of a smooth surrogate its primitive.
+
+    Args:
+        u: membrane potential - threshold, any shape.
+        surrogate: the gradient.
+    """
+    result: Tensor = _Heaviside.apply(u, surrogate)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Heaviside(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, surrogate: Surrogate) -> Tensor:
+        ctx.save_for_backward(u)
+        ctx.surrogate = surrogate
+        return surrogate.primitive(u) if surrogate.smooth else (u >= 0).to(u.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        (u,) = ctx.saved_tensors
+        return grads[0] * ctx.surrogate.derivative(u), None
