@@ -70,6 +70,12 @@ def query_mask(q: Tensor, v: Tensor, *, v_threshold: float) -> Tensor:
     return lif(q.sum(-1), v_threshold).unsqueeze(-1) * v
 
 
+def token_gate(q: Tensor, k: Tensor, *, heads: int, v_threshold: float) -> Tensor:
+    """Q-K token attention: SN(sum of Q over the channels of a head) (*) K."""
+    counts = to_heads(q, heads).sum(-1)  # [T, B, h, N]
+    return from_heads(lif(counts, v_threshold).unsqueeze(-1) * to_heads(k, heads))
+
+
 def softmax(q: Tensor, k: Tensor, v: Tensor, *, heads: int) -> Tensor:
     """The attention of Vaswani et al. as torch has it."""
     return from_heads(F.scaled_dot_product_attention(*(to_heads(x, heads) for x in (q, k, v))))

@@ -24,6 +24,7 @@ SCALE, THRESHOLD = 0.13, 0.6
 product = partial(formulas.product, heads=HEADS, scale=SCALE, v_threshold=THRESHOLD)
 FORMULAS: dict[str, Callable[..., Tensor]] = {
     "ssa": product,
+    "qk_token": partial(formulas.token_gate, heads=HEADS, v_threshold=THRESHOLD),
     "sdsa1": partial(formulas.mask, v_threshold=THRESHOLD),
     "sdsa2": partial(formulas.query_mask, v_threshold=THRESHOLD),
     "sdsa3": product,
