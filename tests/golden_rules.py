@@ -38,8 +38,11 @@ def uniform(name: str, salt: str, count: int) -> np.ndarray:
 def _fill(kind: str, shape: list[int], u: np.ndarray, salt: str) -> np.ndarray:
     if kind == "weight":
         return (u % 7 - 3) * 2.0 ** -math.floor(math.log2(math.prod(shape[1:])) / 2)
+    if kind.startswith("const="):
+        return np.full(u.shape, float(kind.removeprefix("const=")))
     rules = {
         "bias": lambda: (u % 5 - 2) / 8,
+        "bias_off": lambda: (u % 5 - 2) / 8 + 0.0137,
         "bn_weight": lambda: 1 + (u % 3) / 4,
         "bn_bias": lambda: (u % 5 - 1) / 4 + 0.0137,
         "bn_mean": lambda: (u % 3 - 1) / 4,

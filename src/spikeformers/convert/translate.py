@@ -111,7 +111,8 @@ def words_likely(translation: Translation, form: Form, said: Mapping[str, Any]) 
         if names:
             likely[word] = tuple(there if name in translation.tensors else absent for name in names)
     for word, (name, dimension, strides) in form.squares.items():
-        tensor, factors = translation.tensors.get(name), {**likely, **said}.get(strides)
+        tensor = translation.tensors.get(name)
+        factors = [strides] if isinstance(strides, int) else {**likely, **said}.get(strides)
         if tensor is not None and tensor.dim() > dimension and _are_numbers(factors):
             likely[word] = (math.isqrt(tensor.shape[dimension]) * math.prod(factors),) * 2
     return likely

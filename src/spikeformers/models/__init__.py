@@ -15,12 +15,14 @@ from spikeformers.models.spikeformer import Spikeformer, SpikeformerConfig
 from spikeformers.models.spikformer import Spikformer, SpikformerConfig
 from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
 from spikeformers.models.transfer import Transfer, adapt, freeze
+from spikeformers.models.tim import TIM, TIMConfig
 from spikeformers.models.trunk import BlocksConfig, ProductTrunkConfig, ProductTrunkModel, TrunkConfig, TrunkModel
 from spikeformers.models.unrolling import unroll
 
 __all__ = [
     "SDT",
     "BlocksConfig",
+    "TIM",
     "ESpikeFormer",
     "ESpikeFormerConfig",
     "Fusion",
@@ -46,6 +48,7 @@ __all__ = [
     "Transfer",
     "TrunkConfig",
     "TrunkModel",
+    "TIMConfig",
     "adapt",
     "build_module",
     "create_model",

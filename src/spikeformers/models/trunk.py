@@ -169,6 +169,7 @@ class ProductTrunkModel(TrunkModel):
         vocabulary = config.vocabulary()
         self.tokenizer = patches(config, vocabulary, self.encoder.values) or tokenizer(
             config.in_channels,
+        out_bias: bool = True,
             config.dim,
             pooling=config.pooling,
             pool_before_neuron=config.pool_before_neuron,
@@ -183,7 +184,7 @@ class ProductTrunkModel(TrunkModel):
             vocabulary=vocabulary,
             shortcut=config.shortcut,
             qkv=linear_projection(bias=qkv_bias, init=init),
-            out=linear_projection(bias=True, init=init),
+            out=linear_projection(bias=out_bias, init=init),
             v_threshold=config.attention_v_threshold,
             scale=config.attention_scale,
             grid=config.grid,
