@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,8 +43,8 @@ class Told(Observer):
         _say(f"{job.title}, seed {job.seed}: another process trains it")
 
 
-def show_study(ablation: Ablation, out: Path, *, json: bool) -> Findings:
-    """Write tables and pictures of what is finished into the directory of a study, and print them.
+def show_study(ablation: Ablation, out: Path, *, only: Sequence[str], json: bool) -> Findings:
+    """Write tables and pictures of what is finished into the directory of a study, and print some factors of it.
 
     Raises:
         DataError: a record is damaged, or of another version.
@@ -53,14 +53,15 @@ def show_study(ablation: Ablation, out: Path, *, json: bool) -> Findings:
     directory = StudyDirectory(out)
     directory.make()
     with directory.showing():
-        findings = read_findings(ablation, out)
-        if findings.missing < findings.total:
-            _write(findings, out)
+        whole = read_findings(ablation, out)
+        if whole.missing < whole.total:
+            _write(whole, out)
+    findings = read_findings(ablation.only(only), out)
     if json:
         print_json(findings)
         return findings
     page = console()
-    if findings.missing == findings.total:
+    if whole.missing == whole.total:
         page.print("No run of the study has ended yet.")
         return findings
     page.print(ablation_tables(findings))
@@ -73,7 +74,7 @@ def _write(findings: Findings, out: Path) -> None:
     with atomic_write(out / "study.json") as file:
         file.write(json.dumps(plain(findings), indent=2, allow_nan=False).encode() + b"\n")
     with atomic_write(out / "table.md") as file:
-        file.write(ablation_page(findings).encode())
+        file.write(ablation_page(findings, PICTURES[0]).encode())
     write_csv(out / "table.csv", ablation_rows(findings))
     figure = ablation_figure(findings)
     for name in PICTURES:

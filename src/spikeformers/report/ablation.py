@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from spikeformers.report.layout import bullets, heading, new_table, pairs
+from spikeformers.report.layout import NarrowingTable, bullets, heading, new_table, pairs
 from spikeformers.report.text import UNKNOWN, count, duration, percent, word_value
 
 if TYPE_CHECKING:
     from spikeformers.train.ablation.findings import Findings, Line
 
 _HEADERS = (">parameters", ">accuracy", ">to the base", ">firing", ">time")
+_DISPENSABLE = (">time", ">firing", ">parameters")  # where a terminal is narrow, the first to go first
 WITHIN = "within the spread"
 
 
@@ -22,11 +23,8 @@ def ablation_tables(findings: Findings) -> RenderableType:
     """A table for each factor, the study's facts and how to read them."""
     parts: list[RenderableType] = []
     for factor, lines in findings.factors.items():
-        table = new_table(factor, *_HEADERS, "")
-        for line in lines:
-            *figures, remark = _cells(line)
-            table.add_row(Text(label_of(line), "cyan"), *figures, Text(remark, "dim"))
-        parts += [Text(), table]
+        rows = [_row(line) for line in lines]
+        parts += [Text(), NarrowingTable((factor, *_HEADERS, ""), rows, dispensable=_DISPENSABLE)]
     parts += [heading(findings.title), pairs(_facts(findings)), *(Text(text, "dim") for text in _how(findings))]
     return Group(*parts, *_failures(findings))
 
@@ -41,9 +39,10 @@ def plan_table(findings: Findings) -> RenderableType:
     return Group(heading(findings.title), table, Text(), pairs(_facts(findings)))
 
 
-def ablation_page(findings: Findings) -> str:
-    """The same as a page of Markdown."""
+def ablation_page(findings: Findings, picture: str) -> str:
+    """The same as a page of Markdown, with a picture that lies beside it."""
     lines = [f"# {findings.title}", "", *(f"- {word}: {value}" for word, value in _facts(findings)), ""]
+    lines += [f"![Accuracy of every run]({picture})", ""]
     for factor, rows in findings.factors.items():
         lines += [f"## {_escaped(factor)}", "", "| | parameters | accuracy | to the base | firing | time | |"]
         lines += ["|---|---:|---:|---:|---:|---:|---|"]
@@ -51,7 +50,8 @@ def ablation_page(findings: Findings) -> str:
         lines += [""]
     lines += _how(findings)
     if findings.failures:
-        lines += ["", "## Failed", "", *(f"- {_escaped(name)}: {why}" for name, why in findings.failures.items())]
+        lines += ["", "## Failed", ""]
+        lines += [f"- {name}: {' '.join(why.split())}" for name, why in findings.failures.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -82,6 +82,11 @@ def standing_of(findings: Findings) -> str:
     lacking = {"missing": findings.missing, "failed": len(findings.failures)}
     told = [f"{count(number)} {word}" for word, number in lacking.items() if number]
     return f"{count(findings.finished)} of {count(findings.total)} runs finished, {', '.join(told)}" if told else ""
+
+
+def _row(line: Line) -> list[RenderableType]:
+    *figures, remark = _cells(line)
+    return [Text(label_of(line), "cyan"), *figures, Text(remark, "dim")]
 
 
 def _cells(line: Line) -> list[str]:

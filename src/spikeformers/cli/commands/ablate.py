@@ -45,7 +45,7 @@ def run(
     Args:
         study: Name of a packaged study, or path of a TOML file.
         out: Directory of the study. None: runs/STUDY-ablation. What is finished in it is not trained again.
-        only: A factor to look at; may be given several times. None: all.
+        only: A factor to train and print; may be given several times. None: all. Files have all factors anyway.
         plan: Print the cells with their parameters and train nothing.
         table_only: Write tables and pictures of what is finished and train nothing.
         data_dir: Directory of the data set. None: the place its installer uses.
@@ -61,17 +61,18 @@ def run(
 
     if plan and table_only:
         raise ConfigError("--plan and --table-only exclude each other. Leave one of them out.")
-    ablation = resolve(read_study(study), only)
+    ablation = resolve(read_study(study))
+    chosen = ablation.only(only)
     place = out or Path("runs") / f"{ablation.study.name}-ablation"
     if plan:
-        _print_plan(ablation, place, json=json)
+        _print_plan(chosen, place, json=json)
         return
     try:
         if not table_only:
             how = {"data_dir": data_dir, "workers": workers, "save_every": save_every}
-            _train(ablation, place, device=device, keep_checkpoints=keep_checkpoints, **how)
+            _train(chosen, place, device=device, keep_checkpoints=keep_checkpoints, **how)
     finally:  # also after Ctrl-C: whatever is finished is shown
-        findings = show_study(ablation, place, json=json)
+        findings = show_study(ablation, place, only=only, json=json)
     if findings.failures:
         raise TrainingError(
             f"{len(findings.failures)} of {findings.total} runs failed: {'; '.join(findings.failures)}. The same "

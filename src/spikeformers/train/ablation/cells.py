@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -77,6 +77,19 @@ class Ablation:
         """The factors in the order of the study."""
         return list(dict.fromkeys(value.factor for value in self.values))
 
+    def only(self, factors: Sequence[str]) -> Ablation:
+        """Return the study without its other factors; none means all.
+
+        Raises:
+            UnknownNameError: the study has no such factor.
+        """
+        for factor in factors:
+            if factor not in self.factors:
+                known = ", ".join(self.factors)
+                raise UnknownNameError(f"There is no factor {factor!r}.{suggest(factor, self.factors)} Known: {known}.")
+        chosen = tuple(value for value in self.values if value.factor in factors)
+        return replace(self, values=chosen) if factors else self
+
     def jobs(self) -> list[Job]:
         """Every run once: all cells with the first seed, the base first, then all with the next."""
         named: dict[str, Value | None] = {self.base.identity: None}
@@ -91,24 +104,14 @@ class Ablation:
         ]
 
 
-def resolve(study: Study, only: Collection[str] = ()) -> Ablation:
+def resolve(study: Study) -> Ablation:
     """Resolve the recipe of every cell and build its model on the meta device.
 
-    Args:
-        only: factors to look at; none means all.
-
     Raises:
-        UnknownNameError: `only` names no factor of the study.
         ConfigError: a cell changes an unknown word, its model cannot be built, or has too many parameters.
     """
-    for factor in only:
-        if factor not in study.factors:
-            known = ", ".join(study.factors)
-            raise UnknownNameError(f"There is no factor {factor!r}.{suggest(factor, study.factors)} Known: {known}.")
     base = _cell(study, BASE, {})
-    values: list[Value] = []
-    for factor in only or study.factors:
-        values += _values(study, factor, base)
+    values = [value for factor in study.factors for value in _values(study, factor, base)]
     ablation = Ablation(study=study, base=base, values=tuple(values))
     _check_size(ablation)
     return ablation
