@@ -75,7 +75,7 @@ NAME = "spikformer_4_384.cifar10"
         ({"dim": 64, "heads": 12}, r"dim must be a multiple of heads, got dim 64, heads 12\."),
         ({"image_size": [32, 30]}, r"image_size must be a multiple of 4 \(pooling '0011'\), got \[32, 30\]\."),
         ({"pooling": "1111", "image_size": [40, 32]}, r"image_size must be a multiple of 16 \(pooling '1111'\)"),
-        ({"pooling": "011"}, r"pooling has one digit, 0 or 1, for each of the four tokenizer stages, got '011'\."),
+        ({"pooling": "011"}, r"pooling has one digit, 0 or 1, for each of the 4 tokenizer stages, got '011'\."),
         ({"pooling": "0021"}, r"pooling has one digit, 0 or 1, .* got '0021'\."),
         ({"neuron": "plif", "tau": 1}, r"a learned time constant starts above 1"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from spikeformers import catalog
@@ -19,12 +21,16 @@ _STRUCTURE = (
     "norm",
     "shortcut",
     "attention",
+    "interaction",
+    "token_attention",
+    "local_attention",
+    "form",
+    "head",
     "projection",
     "tokenizer",
     "pool_before_neuron",
     "dvs_mode",
 )
-_DEPTHS = ("depth", "depths_by_stage")
 
 
 def require_whole(model: SpikingModel, form: Form) -> None:
@@ -36,7 +42,7 @@ def require_whole(model: SpikingModel, form: Form) -> None:
     released = _build(form, model)
     own = model.state_dict()
     missing = [name for name in released.state_dict() if name not in own]
-    if not missing and _same_structure(model, released):
+    if not missing and _same_structure(model, released, form):
         return
     config = model.config.to_dict()
     words = [
@@ -44,7 +50,7 @@ def require_whole(model: SpikingModel, form: Form) -> None:
         for word, value in released.config.to_dict().items()
         if config.get(word, value) != value
     ]
-    fitting = [repr(f.variant) for f in official.forms(form.system) if _fits(model, _build(f, model))]
+    fitting = [repr(f.variant) for f in official.forms(form.system) if _fits(model, _build(f, model), f)]
     choice = f"Set model.variant = {' or '.join(fitting)}, or save" if fitting else "Save"
     raise CheckpointError(
         f"This model is not the form {form.variant!r} of {form.system!r}{_lacking(model, form, missing)}. "
@@ -61,23 +67,28 @@ def _lacking(model: SpikingModel, form: Form, missing: list[str]) -> str:
     return f": it lacks {len(missing)} of that form's tensors: {names}"
 
 
-def _fits(model: SpikingModel, released: SpikingModel) -> bool:
-    return _same_structure(model, released) and released.state_dict().keys() == model.state_dict().keys()
+def _fits(model: SpikingModel, released: SpikingModel, form: Form) -> bool:
+    return _same_structure(model, released, form) and released.state_dict().keys() == model.state_dict().keys()
 
 
-def _same_structure(model: SpikingModel, released: SpikingModel) -> bool:
+def _same_structure(model: SpikingModel, released: SpikingModel, form: Form) -> bool:
     own, theirs = model.config.to_dict(), released.config.to_dict()
-    return all(own.get(word) == theirs.get(word) for word in (*_STRUCTURE, *_DEPTHS))
+    return all(own.get(word) == theirs.get(word) for word in (*_STRUCTURE, *form.depths))
 
 
 def _build(form: Form, model: SpikingModel) -> SpikingModel:
     """Return the form as it was released, but in the sizes of the model; its tensors have no values."""
     variant = catalog.variant(form.system, form.variant)
     words = {word: value for word, value in model.config.to_dict().items() if word not in _STRUCTURE}
-    for word, depths in form.depths.items():
-        if isinstance(depths, tuple) and len(depths) == len(words[word]):
-            words[word] = [
-                fixed if isinstance(fixed, int) else own for fixed, own in zip(depths, words[word], strict=True)
-            ]
+    words |= {word: _with_fixed(depths, words[word]) for word, depths in form.depths.items()}
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         return model_class(variant.builds).from_words({**variant.config, **words})
+
+
+def _with_fixed(depths: str | int | tuple[str | int, ...], own: Any) -> Any:
+    """Return a model's depth, or list of them, with the numbers that the form fixes in their places."""
+    if isinstance(depths, int):
+        return depths
+    if isinstance(depths, tuple) and len(depths) == len(own):
+        return [fixed if isinstance(fixed, int) else mine for fixed, mine in zip(depths, own, strict=True)]
+    return own

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from spikeformers import catalog
 from spikeformers.catalog.official import Form
 from spikeformers.errors import ConfigError, suggest
+from spikeformers.layers.words import parse_word, write_word
 
 _TOKENIZER = ("kernel", "strides", "padding", "blocks")
 
@@ -30,7 +32,7 @@ def config_words(config: object, form: Form, known: Collection[str]) -> dict[str
     words: dict[str, Any] = {}
     for word, value in config.items():
         words |= _meaning(word, value, form, known)
-    return words
+    return _with_options(words, form)
 
 
 def _meaning(word: str, value: Any, form: Form, known: Collection[str]) -> Mapping[str, Any]:
@@ -39,14 +41,47 @@ def _meaning(word: str, value: Any, form: Form, known: Collection[str]) -> Mappi
     meant = form.wording.get(word, {})
     if isinstance(meant, str):
         return {meant: value}
-    if str(value) in meant:
-        return meant[str(value)]
+    if isinstance(meant, tuple):
+        return _each(word, value, meant)
+    if isinstance(value, Mapping) and meant:
+        return _parts(word, value, meant)
+    found = meant.get(str(value))
+    if isinstance(found, Mapping):
+        return found
     if meant and word not in known:
         raise ConfigError(
             f"{word} of {form.system!r} must be {' or '.join(map(repr, meant))}, got {value!r}."
             f"{suggest(str(value), meant)}"
         )
     return {word: value}
+
+
+def _parts(word: str, value: Mapping[str, Any], meant: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the parts of a table say, which must be those the form has."""
+    if value.keys() != meant.keys():
+        raise ConfigError(f"{word} is described by {', '.join(meant)}, got {dict(value)!r}.")
+    return {meant[part]: number for part, number in value.items()}
+
+
+def _each(word: str, value: Any, meant: tuple[str, ...]) -> dict[str, Any]:
+    """Return what each value of a list says."""
+    if not isinstance(value, list | tuple) or len(value) != len(meant):
+        raise ConfigError(f"{word} is a list of {len(meant)} values, got {value!r}.")
+    return dict(zip(meant, value, strict=True))
+
+
+def _with_options(words: Mapping[str, Any], form: Form) -> dict[str, Any]:
+    """Return the words with each "word.option" put among the options of the part that the word names."""
+    result = {word: value for word, value in words.items() if "." not in word}
+    released = catalog.variant(form.system, form.variant).config
+    for path, value in words.items():
+        word, dot, option = path.partition(".")
+        if dot and isinstance(part := result.get(word, released.get(word)), str):
+            name, options = parse_word(part)
+            result[word] = write_word(name, {**options, option: value})
+        elif dot:
+            result[path] = value
+    return result
 
 
 def _tokenizer(description: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,20 +1,21 @@
 """The parts papers talk about: encoders, neurons, units, tokenizers, attentions, blocks, heads. They know no model."""
 
+from spikeformers.layers.across_samples import across_samples
 from spikeformers.layers.attention import (
     ATTENTIONS,
-    AttentionPlan,
     INTERACTIONS,
+    AttentionPlan,
     SelfAttention,
     ShowsAttention,
     SoftmaxProduct,
     SpikeDrivenSelfAttention,
     SpikingSelfAttention,
-    attention,
     TemporalInteraction,
+    attention,
     build_attention,
     register_attention,
-)
     register_interaction,
+)
 from spikeformers.layers.block import Block, drop_path_rates
 from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
@@ -22,6 +23,7 @@ from spikeformers.layers.event_convolution import EventBatch, EventConvolution, 
 from spikeformers.layers.frames import OverFrames
 from spikeformers.layers.head import Head, MeanHead, SpikingHead
 from spikeformers.layers.layer_norm import LayerNorm
+from spikeformers.layers.local_convolution import LocalConvolution
 from spikeformers.layers.memory import Memory, StepByStep, TakesMemory
 from spikeformers.layers.mlp import SpikingMLP
 from spikeformers.layers.neurons import (
@@ -53,14 +55,17 @@ from spikeformers.layers.norms import (
     register_norm,
 )
 from spikeformers.layers.op_spec import DescribesElements, DescribesItself, ElementSpec, OpSpec
+from spikeformers.layers.plane_head import PlaneConvolution, PlanePoolingHead
 from spikeformers.layers.pool import AvgPool, Dilate, MaxPool
 from spikeformers.layers.pooling_head import SequencePoolingHead
+from spikeformers.layers.pooling_stem import PoolingStem
 from spikeformers.layers.projection import Projection, conv_projection, linear_projection
 from spikeformers.layers.rep_conv import RepConv, rep_conv_projection
 from spikeformers.layers.residual import Add, Iand, Shortcut, branch_values, build_join, joined_values
 from spikeformers.layers.separable import SeparableConvolution
 from spikeformers.layers.sew_tokenizer import ConvolutionalTokenizer, PatchTokenizer, SEWBlock, channel_schedule
 from spikeformers.layers.space_time import AttentionBranch, SpaceTime, SpaceTimeAttention, attention_branches
+from spikeformers.layers.speds import EMBEDDING_FORMS, DeformedShortcutEmbedding, EmbeddingForm
 from spikeformers.layers.stack import build_blocks, build_conv_blocks, values_behind
 from spikeformers.layers.tokenizers import PatchSplitting, SpikingTokenizer, Tokenizer
 from spikeformers.layers.unit import Unit, branch_unit, unit_inputs
@@ -72,16 +77,17 @@ from spikeformers.layers.weighted import Classifier, Conv1d, Conv2d, Init, Linea
 __all__ = [
     "ATTENTIONS",
     "BINARY",
-    "ENCODERS",
     "CLIF",
+    "EMBEDDING_FORMS",
+    "ENCODERS",
     "GELU",
     "GLIF",
     "IF",
+    "INTERACTIONS",
     "KLIF",
     "LIF",
     "NEURONS",
     "NORMS",
-    "INTERACTIONS",
     "PLIAF",
     "PLIF",
     "PSN",
@@ -94,13 +100,15 @@ __all__ = [
     "BatchNorm",
     "Block",
     "Classifier",
+    "Conv1d",
     "Conv2d",
     "ConvolutionalTokenizer",
+    "DeformedShortcutEmbedding",
     "DescribesElements",
-    "Conv1d",
     "DescribesItself",
     "Dilate",
     "ElementSpec",
+    "EmbeddingForm",
     "Encoder",
     "EventBatch",
     "EventConvolution",
@@ -112,6 +120,7 @@ __all__ = [
     "LayerNorm",
     "LearnedThresholdLIF",
     "Linear",
+    "LocalConvolution",
     "Mask",
     "MatrixProduct",
     "MaxPool",
@@ -122,6 +131,9 @@ __all__ = [
     "OverFrames",
     "PatchSplitting",
     "PatchTokenizer",
+    "PlaneConvolution",
+    "PlanePoolingHead",
+    "PoolingStem",
     "Projection",
     "ReLU",
     "RepConv",
@@ -142,18 +154,19 @@ __all__ = [
     "SpikingMLP",
     "SpikingSelfAttention",
     "SpikingTokenizer",
+    "StepByStep",
     "SteppedNeuron",
     "TakesMemory",
     "TemporalEffectiveBatchNorm",
+    "TemporalInteraction",
     "TernaryLIF",
     "ThresholdDependentBatchNorm",
     "Tokenizer",
     "Unit",
     "Unused",
-    "StepByStep",
     "Values",
-    "TemporalInteraction",
     "Vocabulary",
+    "across_samples",
     "attention",
     "attention_branches",
     "branch_unit",
@@ -171,11 +184,11 @@ __all__ = [
     "linear_projection",
     "register_attention",
     "register_encoder",
+    "register_interaction",
     "register_neuron",
     "register_norm",
     "rep_conv_projection",
     "stamp_kernels",
     "unit_inputs",
     "values_behind",
-    "register_interaction",
 ]

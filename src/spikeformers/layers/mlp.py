@@ -23,6 +23,7 @@ class SpikingMLP(nn.Module):
         shortcut: how the branch joins the stream, which says where its neurons are.
         init: of the weights.
         kernel: of convolutions without bias in the place of the linears; None for linears.
+        bias: whether the linears have biases.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class SpikingMLP(nn.Module):
         shortcut: Shortcut,
         init: Init,
         kernel: int | None = None,
+        bias: bool = True,
     ) -> None:
         super().__init__()
-        project = linear_projection(bias=True, init=init)
+        project = linear_projection(bias=bias, init=init)
         if kernel is not None:
             project = conv_projection(kernel=kernel, init=init)
         arriving = unit_inputs(shortcut, inputs, vocabulary)

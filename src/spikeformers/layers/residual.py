@@ -103,8 +103,16 @@ def branch_values(shortcut: Shortcut, vocabulary: Vocabulary) -> Values:
     return vocabulary.spikes if shortcut in SPIKES_JOIN else REAL
 
 
-def joined_values(shortcut: Shortcut, stream: Values, vocabulary: Vocabulary) -> Values:
+def joined_values(
+    shortcut: Shortcut, stream: Values, vocabulary: Vocabulary, branch: nn.Module | None = None
+) -> Values:
     """The values of the stream behind one more branch, in eval mode.
+
+    Args:
+        shortcut: how it joins the stream.
+        stream: the values of the stream in front of it.
+        vocabulary: neuron and norm.
+        branch: one that says in its attribute `values` that it ends in other than a branch of that shortcut does.
 
     Raises:
         ConfigError: the shortcut is "iand", and stream or branch hold something else than binary spikes.
@@ -119,4 +127,4 @@ def joined_values(shortcut: Shortcut, stream: Values, vocabulary: Vocabulary) ->
                     "another shortcut, or a neuron that fires 0 or 1."
                 )
         return BINARY
-    return Add.values(stream, branch_values(shortcut, vocabulary))
+    return Add.values(stream, getattr(branch, "values", branch_values(shortcut, vocabulary)))

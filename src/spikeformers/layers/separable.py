@@ -25,13 +25,22 @@ class SeparableConvolution(nn.Module):
         vocabulary: neuron and norm.
         shortcut: how the branch joins the stream.
         split: whether a norm and a neuron follow the depthwise convolution.
+        ratio: channels of the depthwise convolution over C; 2 in both papers.
     """
 
     def __init__(
-        self, dim: int, *, kernel: int, inputs: Values, vocabulary: Vocabulary, shortcut: Shortcut, split: bool
+        self,
+        dim: int,
+        *,
+        kernel: int,
+        inputs: Values,
+        vocabulary: Vocabulary,
+        shortcut: Shortcut,
+        split: bool,
+        ratio: float = 2.0,
     ) -> None:
         super().__init__()
-        wide, spikes = 2 * dim, vocabulary.spikes
+        wide, spikes = int(dim * ratio), vocabulary.spikes
         expand = Conv2d(dim, wide, inputs=unit_inputs(shortcut, inputs, vocabulary), kernel=1)
         depthwise = Conv2d(wide, wide, inputs=spikes, kernel=kernel, groups=wide)
         contract = Conv2d(wide, dim, inputs=spikes if split else REAL, kernel=1)

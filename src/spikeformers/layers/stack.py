@@ -26,6 +26,7 @@ def build_blocks(
     mlp_ratio: float = 4.0,
     init: Init,
     convolution: Callable[[Values], nn.Module] | None = None,
+    mlp_bias: bool = True,
 ) -> nn.ModuleList:
     """Blocks of self-attention and MLP over [T, B, C, ...].
 
@@ -36,6 +37,7 @@ def build_blocks(
         mlp_ratio: hidden channels of the MLP over C.
         init: of the MLP's linears.
         convolution: makes a branch in front of the attention from the values of the stream, where blocks have one.
+        mlp_bias: whether the MLP's linears have biases.
     """
     shortcut, vocabulary = plan.shortcut, plan.vocabulary
     blocks = nn.ModuleList()
@@ -44,11 +46,17 @@ def build_blocks(
         branches: dict[str, nn.Module] = {}
         if convolution is not None:
             branches["convolution"] = convolution(values)
-            values = joined_values(shortcut, values, vocabulary)
+            values = joined_values(shortcut, values, vocabulary, branches["convolution"])
         branches["attention"] = build_attention(attention, replace(plan, inputs=values))
         values = joined_values(shortcut, values, vocabulary)
         branches["mlp"] = SpikingMLP(
-            plan.dim, int(plan.dim * mlp_ratio), inputs=values, vocabulary=vocabulary, shortcut=shortcut, init=init
+            plan.dim,
+            int(plan.dim * mlp_ratio),
+            inputs=values,
+            vocabulary=vocabulary,
+            shortcut=shortcut,
+            init=init,
+            bias=mlp_bias,
         )
         values = joined_values(shortcut, values, vocabulary)
         blocks.append(Block(partial(build_join, shortcut, vocabulary, rate), **branches))
@@ -93,6 +101,6 @@ def build_conv_blocks(
 def values_behind(blocks: nn.ModuleList, shortcut: Shortcut, values: Values, vocabulary: Vocabulary) -> Values:
     """The values of the stream behind these blocks, from those in front of them."""
     for block in blocks:
-        for _ in block.get_submodule("joins").children():
-            values = joined_values(shortcut, values, vocabulary)
+        for name, _ in block.get_submodule("joins").named_children():
+            values = joined_values(shortcut, values, vocabulary, block.get_submodule(name))
     return values

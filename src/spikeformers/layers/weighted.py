@@ -40,6 +40,7 @@ class Conv2d(nn.Conv2d):
 
     Args:
         inputs: declared values of the input.
+        kernel: its size, or its height and width.
         padding: None is half the kernel, which keeps the size of a map at stride 1 and odd kernels.
         init: see `initialise`.
 
@@ -55,15 +56,16 @@ class Conv2d(nn.Conv2d):
         channels_out: int,
         *,
         inputs: Values,
-        kernel: int = 3,
+        kernel: int | tuple[int, int] = 3,
         stride: int = 1,
         padding: int | None = None,
         groups: int = 1,
         bias: bool = False,
         init: Init = "kaiming_uniform",
     ) -> None:
-        padding = kernel // 2 if padding is None else padding
-        super().__init__(channels_in, channels_out, kernel, stride, padding=padding, groups=groups, bias=bias)
+        height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+        pads = (height // 2, width // 2) if padding is None else (padding, padding)
+        super().__init__(channels_in, channels_out, (height, width), stride, padding=pads, groups=groups, bias=bias)
         self.inputs = inputs
         initialise(self, init)
 

@@ -11,18 +11,19 @@ from spikeformers.models.pyramid import PyramidConfig, PyramidModel
 from spikeformers.models.qkformer import QKFormer, QKFormerConfig
 from spikeformers.models.registry import create_model, list_models, model_class
 from spikeformers.models.sdt import SDT, SDTConfig
+from spikeformers.models.sglformer import SGLFormer, SGLFormerConfig
 from spikeformers.models.spikeformer import Spikeformer, SpikeformerConfig
 from spikeformers.models.spikformer import Spikformer, SpikformerConfig
 from spikeformers.models.spikingformer import Spikingformer, SpikingformerConfig
-from spikeformers.models.transfer import Transfer, adapt, freeze
 from spikeformers.models.tim import TIM, TIMConfig
+from spikeformers.models.transfer import Transfer, adapt, freeze
 from spikeformers.models.trunk import BlocksConfig, ProductTrunkConfig, ProductTrunkModel, TrunkConfig, TrunkModel
 from spikeformers.models.unrolling import unroll
 
 __all__ = [
     "SDT",
-    "BlocksConfig",
     "TIM",
+    "BlocksConfig",
     "ESpikeFormer",
     "ESpikeFormerConfig",
     "Fusion",
@@ -37,6 +38,8 @@ __all__ = [
     "QKFormer",
     "QKFormerConfig",
     "SDTConfig",
+    "SGLFormer",
+    "SGLFormerConfig",
     "Spikeformer",
     "SpikeformerConfig",
     "Spikformer",
@@ -45,10 +48,10 @@ __all__ = [
     "Spikingformer",
     "SpikingformerConfig",
     "State",
+    "TIMConfig",
     "Transfer",
     "TrunkConfig",
     "TrunkModel",
-    "TIMConfig",
     "adapt",
     "build_module",
     "create_model",

@@ -70,11 +70,11 @@ class BlocksConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TrunkConfig(BlocksConfig):
-    """Words of blocks behind a tokenizer with four stages.
+    """Words of blocks behind a tokenizer with four stages, or as many as `tokenizer_stages`.
 
     Args:
         attention_v_threshold: threshold of the neuron inside the attention.
-        pooling: one digit for each of four tokenizer stages, 1 where a max-pool halves the map.
+        pooling: one digit for each of the tokenizer's stages, 1 where a max-pool halves the map.
         shortcut: how branches join the stream (see `layers.residual`).
     """
 
@@ -87,13 +87,19 @@ class TrunkConfig(BlocksConfig):
         require(self.dim >= 8, f"dim must be at least 8 (the tokenizer starts with dim // 8 channels), got {self.dim}.")
         require_positive("attention_v_threshold", self.attention_v_threshold)
         require(
-            len(self.pooling) == 4 and set(self.pooling) <= {"0", "1"},
-            f"pooling has one digit, 0 or 1, for each of the four tokenizer stages, got {self.pooling!r}.",
+            len(self.pooling) == self.tokenizer_stages and set(self.pooling) <= {"0", "1"},
+            f"pooling has one digit, 0 or 1, for each of the {self.tokenizer_stages} tokenizer stages, "
+            f"got {self.pooling!r}.",
         )
         require(
             all(size % self.stride == 0 for size in self.image_size),
             f"image_size must be a multiple of {self.stride} (pooling {self.pooling!r}), got {list(self.image_size)}.",
         )
+
+    @property
+    def tokenizer_stages(self) -> int:
+        """Stages of the tokenizer that may halve the map."""
+        return 4
 
     @property
     def stride(self) -> int:
@@ -163,13 +169,13 @@ class ProductTrunkModel(TrunkModel):
         tokenizer: type[PatchSplitting] | type[SpikingTokenizer],
         *,
         qkv_bias: bool,
+        out_bias: bool = True,
         init: Init,
     ) -> None:
         super().__init__(config)
         vocabulary = config.vocabulary()
         self.tokenizer = patches(config, vocabulary, self.encoder.values) or tokenizer(
             config.in_channels,
-        out_bias: bool = True,
             config.dim,
             pooling=config.pooling,
             pool_before_neuron=config.pool_before_neuron,

@@ -41,15 +41,17 @@ class Form:
         unused: Modules and tensors their files carry in vain.
         trailing: Pattern of our module to the number of dimensions of size 1 that only their weights have.
         sizes: Configuration word to its place, or to a list of places where the word is a list.
-        depths: Configuration word to the group whose blocks it counts, or to a list of groups and of numbers that the
-            form fixes.
+        depths: Configuration word to the group whose blocks it counts, or to a number that the form fixes, or to a list
+            of these.
         present: Configuration word to our tensor; the word is true where that tensor is there.
         by_block: Configuration word to our tensor and two values: the word has one of them for each block of the
             tensor's group, the first where the block has that tensor. What it shows is likely, not certain.
         squares: Configuration word to our tensor, a dimension and another word: the (height, width) of a square image
-            with as many tokens as that dimension, where the strides of the other word make the tokens. Likely as well.
-        wording: What the authors' configurations call otherwise: their word to the name of ours, or to what their
-            values, as text, mean in our words.
+            with as many tokens as that dimension, where the strides of the other word make the tokens, or, given a
+            number, where a token has so many pixels in each direction. Likely as well.
+        wording: What the authors' configurations call otherwise: their word to the name of ours, to "word.option" of
+            the part that ours names, or to one of these for each value of a list; or to what their
+            values, as text, mean in our words, or, where a value is a table, to the names its parts have here.
         head: How the model classifies, in a word.
     """
 
@@ -60,11 +62,11 @@ class Form:
     unused: tuple[str, ...]
     trailing: Mapping[str, int]
     sizes: Mapping[str, Place | tuple[Place, ...]]
-    depths: Mapping[str, str | tuple[str | int, ...]]
+    depths: Mapping[str, str | int | tuple[str | int, ...]]
     present: Mapping[str, str]
     by_block: Mapping[str, tuple[str, Any, Any]]
-    squares: Mapping[str, tuple[str, int, str]]
-    wording: Mapping[str, str | Mapping[str, Mapping[str, Any]]]
+    squares: Mapping[str, tuple[str, int, str | int]]
+    wording: Mapping[str, str | tuple[str, ...] | Mapping[str, str | Mapping[str, Any]]]
     head: str
 
     @property

@@ -6,6 +6,7 @@ Every file of this folder is read, and a class it marks with `@attention("word")
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import Any, TypeVar
 
 from torch import nn
@@ -13,7 +14,7 @@ from torch import nn
 from spikeformers.errors import ConfigError
 from spikeformers.layers.attention.interaction import require_queries
 from spikeformers.layers.attention.plan import AttentionPlan
-from spikeformers.layers.words import build_from_word, parse_word
+from spikeformers.layers.words import build_from_word, parse_word, write_word
 
 # AttentionPlan, options of the word -> a branch over [T, B, C, ...]
 BuildAttention = Callable[..., nn.Module]
@@ -30,7 +31,8 @@ def register_attention(word: str, build: BuildAttention) -> None:
         build: a class, or function, that takes an `AttentionPlan`, and options as keyword arguments with defaults; what
             it gives maps activations [T, B, C, ...] and a memory to the same shape. `SelfAttention` is the base of
             those with queries, keys and values. What its attribute `twin` names is built in its place in an ANN twin,
-            "softmax" if it has none; None keeps it. A plan it cannot serve raises ConfigError with the reason.
+            with the options both have, "softmax" if it has none; None keeps it. A plan it cannot serve raises
+            ConfigError with the reason.
 
     Raises:
         ConfigError: the word is taken.
@@ -59,7 +61,7 @@ def build_attention(word: str, plan: AttentionPlan) -> Any:
         ConfigError: an option it has not, or a plan it cannot serve, such as one with an interaction of queries where
             it has none.
     """
-    name, _ = parse_word(word)
+    name, options = parse_word(word)
     twin = getattr(ATTENTIONS.get(name), "twin", "softmax")
     if plan.vocabulary.ann and twin is not None and name in ATTENTIONS:
         known = signature(ATTENTIONS[twin]).parameters
