@@ -52,8 +52,8 @@ class TemporalInteraction(StepByStep):
         if not 0 <= alpha <= 1:
             raise ConfigError(f"alpha is the share of the past in a time step, from 0 to 1; got {alpha}.")
         vocabulary = plan.vocabulary
-        self.heads, self.grid, self.alpha = plan.heads, plan.grid, alpha
-        self.conv = Conv1d(plan.tokens, plan.tokens, inputs=vocabulary.spikes, kernel=_TAPS, bias=True)
+        self.heads, self.tokens, self.alpha = plan.heads, plan.tokens, alpha
+        self.conv = Conv1d(self.tokens, self.tokens, inputs=vocabulary.spikes, kernel=_TAPS, bias=True)
         self.neuron_in = vocabulary.build_neuron(threshold_in)
         self.neuron_out = vocabulary.build_neuron(threshold_out)
         _require_steps(self.neuron_in, plan.dim, vocabulary.neuron)
@@ -65,11 +65,10 @@ class TemporalInteraction(StepByStep):
             InputError: the map has another number of tokens than this was built for.
         """
         queries = q.flatten(3)
-        if queries.shape[3] != self.conv.in_channels:
-            assert self.grid is not None
+        if queries.shape[3] != self.tokens:
             raise InputError(
-                f"this model's temporal interaction is built for maps of {self.grid[0]} x {self.grid[1]} tokens, and "
-                f"got {q.shape[3:].numel()}. Give it inputs of its image_size, or build it for these."
+                f"a temporal interaction is built for one number of tokens, this one for {self.tokens}, and the map has "
+                f"{queries.shape[3]}. Give the model inputs of its image_size, or build it with theirs."
             )
         state = Memory({}) if memory is None else memory
         y = state.recall(self, "y")
