@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spikeformers.errors import InputError
 from spikeformers.layers import DescribesItself
-from tests.models.test_contract import assert_every_live_parameter_learns, awake, every_form
+from tests.models.contract import assert_every_live_parameter_learns, awake, every_form
 from tests.models.tiny import SMALLEST, fitting, random_input, tiny_model
 
 half = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])

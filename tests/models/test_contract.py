@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,35 +13,21 @@ from spikeformers.errors import NotStreamable
 from spikeformers.layers import DescribesItself, Neuron, Unused
 from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.neurons import LIF, Activation, SpikeFiringApproximation
-from spikeformers.models import SpikingModel
 from spikeformers.ops import Surrogate
+from tests.models.contract import (
+    assert_every_live_parameter_learns,
+    awake,
+    every_form,
+    every_model,
+    every_other_form,
+    every_streaming_form,
+    live_parameters,
+    observe_declared_values,
+    step_by_step,
+)
 from tests.models.tiny import fitting, random_input, tiny_model
 
-NAMES = spikeformers.list_models()
-# Sizes of one form differ in numbers only, and tiny they are the same model: one of each form will do.
-FORMS = sorted({(r.system, r.variant, r.builds): r.name for r in map(spikeformers.catalog.get, NAMES)}.values())
-
 STATELESS = (Activation, SpikeFiringApproximation)
-
-every_model = pytest.mark.parametrize("name", NAMES)
-every_form = pytest.mark.parametrize("name", FORMS)
-# Spikeformer attends and pools over time.
-every_streaming_form = pytest.mark.parametrize("name", [name for name in FORMS if not name.startswith("spikeformer_")])
-every_other_form = pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("spikeformer_")])
-
-
-def step_by_step(model: SpikingModel, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    """Logits of each time step [T, B, K] and the last state's tensors."""
-    frames = x.unbind(1) if x.dim() == 5 else [x] * model.config.frames
-    state = model.initial_state(len(x))
-    steps = []
-    for frame in frames:
-        before = dict(state.tensors)
-        logits, after = model.step(frame, state)
-        assert state.tensors == before
-        steps.append(logits)
-        state = after
-    return torch.stack(steps), state.tensors
 
 
 @every_form
@@ -71,41 +56,6 @@ def test_the_mean_over_steps_is_the_logits(name: str) -> None:
     heads = model.forward_heads(x)
     assert torch.equal(heads["logits"], model(x))
     assert torch.equal(heads["steps"], model.forward_steps(x))
-
-
-def live_parameters(model: SpikingModel) -> Iterator[tuple[str, nn.Parameter]]:
-    """All but those that released models carry in vain."""
-    unused = {p for module in model.modules() if isinstance(module, Unused) for p in module.parameters()}
-    for name, parameter in model.named_parameters():
-        if parameter in unused:
-            assert parameter.grad is None
-        else:
-            yield name, parameter
-
-
-def awake(name: str) -> SpikingModel:
-    """The tiny model in training mode, with spikes in every layer.
-
-    At this width and with few tokens published scales and thresholds leave neurons silent, and what follows without a
-    gradient.
-    """
-    hybrid = name.startswith("spikeformer_")  # its MLP's neuron sees a linear that starts at a fiftieth
-    words = fitting(name, attention_scale=1.0, attention_v_threshold=0.25)
-    model = tiny_model(name, **words, v_threshold=0.1 if hybrid else 1.0).train()
-    for _, parameter in live_parameters(model):
-        if parameter.dim() > 1 and not parameter.any():
-            nn.init.normal_(parameter, std=0.1)  # a linear that starts at zero hides what is in front of it
-    return model
-
-
-def assert_every_live_parameter_learns(model: SpikingModel) -> None:
-    for parameter_name, parameter in live_parameters(model):
-        assert parameter.grad is not None, parameter_name
-        assert parameter.grad.isfinite().all(), parameter_name
-        # A bias in front of a norm moves nothing but the mean the norm takes away, one in front of a softmax nothing.
-        dead = parameter_name.endswith("linear.bias") and not parameter_name.startswith("head")
-        if not dead and parameter_name != "head.score.bias":
-            assert parameter.grad.abs().sum() > 0, parameter_name
 
 
 @every_form
@@ -154,33 +104,9 @@ def test_step_by_step_equals_all_at_once(name: str) -> None:
 @every_form
 def test_declared_values_hold(name: str) -> None:
     model = tiny_model(name)
-    seen = _observe_declared_values(model, random_input(model, 4))
+    seen = observe_declared_values(model, random_input(model, 4))
     assert seen
     assert all(seen.values()), [op for op, held in seen.items() if not held]
-
-
-def _observe_declared_values(model: SpikingModel, x: Tensor) -> dict[str, bool]:
-    """Whether each operand of each operation held what it was declared to hold."""
-    held: dict[str, bool] = {}
-
-    def watch(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def record(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            assert isinstance(module, DescribesItself)
-            spec = module.op_spec()
-            assert len(spec.inputs) == len(inputs)
-            held[name] = all(values.hold(x) for values, x in zip(spec.inputs, inputs, strict=True))
-
-        return record
-
-    modules = dict(model.named_modules())
-    operations = [name for name, module in modules.items() if isinstance(module, DescribesItself)]
-    handles = [modules[name].register_forward_pre_hook(watch(name)) for name in operations]
-    with torch.no_grad():
-        model(x)
-    for handle in handles:
-        handle.remove()
-    assert set(held) == set(operations), "an operation was never run"
-    return held
 
 
 @every_form
@@ -196,19 +122,6 @@ def test_nothing_multiplies_outside_the_operations(name: str) -> None:
 
 
 @every_form
-@pytest.mark.parametrize("neuron", ["if", "plif", "pliaf", "ternary", "integer", "relu"])
-def test_any_neuron_by_one_word(name: str, neuron: str) -> None:
-    model = tiny_model(name, neuron=neuron)
-    x = random_input(model, 2)
-    assert model(x).isfinite().all()
-    assert all(_observe_declared_values(model, x).values())
-    if not name.startswith("spikeformer_"):
-        x = x.double()
-        steps, _ = step_by_step(model.double(), x)
-        torch.testing.assert_close(steps, model.forward_steps(x), rtol=0, atol=1e-12)
-
-
-@every_form
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_the_ann_twin_by_one_word(name: str, activation: str) -> None:
     model = tiny_model(name, ann=activation).train()
@@ -219,7 +132,7 @@ def test_the_ann_twin_by_one_word(name: str, activation: str) -> None:
     sum(output.square().sum() for output in outputs.values()).backward()
     for parameter_name, parameter in live_parameters(model):
         assert parameter.grad is not None, parameter_name
-    assert all(_observe_declared_values(model.eval(), x).values())
+    assert all(observe_declared_values(model.eval(), x).values())
 
 
 @every_form

@@ -21,7 +21,7 @@ from spikeformers.layers import Conv2d, Linear, OverFrames, RepConv, register_no
 from spikeformers.layers.norms import BatchNorm
 from spikeformers.measure import firing
 from spikeformers.models import Fusion, SpikingModel, adapt, freeze, fuse, read_header
-from tests.models.test_contract import _observe_declared_values, every_form
+from tests.models.contract import every_form, observe_declared_values
 from tests.models.tiny import random_input, smallest, tiny_model
 
 META = "meta_spikeformer_55m_t4_kd.imagenet"
@@ -146,7 +146,7 @@ def test_every_batch_norm_is_gone_and_named(name: str, rep_conv: bool) -> None:
 @every_form
 def test_declared_values_hold_in_a_fused_model(name: str, rep_conv: bool) -> None:
     fused, _ = fuse(built(name), rep_conv=rep_conv)
-    assert all(_observe_declared_values(fused, random_input(fused, 3)).values())
+    assert all(observe_declared_values(fused, random_input(fused, 3)).values())
 
 
 def test_a_merged_rep_conv_is_fed_what_its_first_part_was() -> None:

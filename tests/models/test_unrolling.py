@@ -17,7 +17,7 @@ from spikeformers.layers import BINARY, REAL, DescribesItself, Values
 from spikeformers.layers.sub_steps import SubSteps
 from spikeformers.measure import firing
 from spikeformers.models import SpikingModel, fuse, unroll
-from tests.models.test_contract import _observe_declared_values
+from tests.models.contract import observe_declared_values
 from tests.models.tiny import random_input, smallest, tiny_model
 
 E = "e_spikeformer_19m.imagenet"
@@ -111,7 +111,7 @@ def test_every_operand_is_the_spikes_it_declares(case: str) -> None:
             assert all(values.highest is None for values in whole)
             assert spec.inputs.count(BINARY) == len(spec.inputs) - len(whole)
     assert some
-    assert all(_observe_declared_values(unrolled, x).values())
+    assert all(observe_declared_values(unrolled, x).values())
 
 
 def test_what_is_not_spikes_in_an_e_spikeformer() -> None:

@@ -6,7 +6,7 @@ configs, and a combination that is refused gives its own reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_type_hints
 
@@ -26,6 +26,7 @@ SMALL: dict[str, Any] = {
     "depth": 2,
     "dims": [16, 16, 32, 32],
     "depths_by_stage": [1, 1, 1, 1, 2],
+    "stage_depths": [1, 1],
     "heads": 4,
     "mlp_ratio": 2,
     "num_classes": 5,
@@ -70,18 +71,14 @@ class Cell:
         return asdict(self)
 
 
-def compatibility() -> Iterator[Cell]:
-    """Every family with every word, one cell after another.
+def combinations() -> list[tuple[str, str, Any]]:
+    """Every family with every word: the catalogue name of its first model, the word, the value.
 
-    A family is represented by the first of its models in the catalogue. The words of a family the user added are tried
-    as well, and so is every part the user registered.
+    Families and parts the user added or registered are among them.
     """
     names = representatives()
-    configs = {name: model_class(catalog.get(name).builds).Config for name in names}
-    for word, values in choices(configs.values()).items():
-        for value in values:
-            for name in names:
-                yield _cell(name, word, value)
+    configs = [model_class(catalog.get(name).builds).Config for name in names]
+    return [(name, word, value) for word, values in choices(configs).items() for value in values for name in names]
 
 
 def representatives() -> list[str]:
@@ -92,10 +89,9 @@ def representatives() -> list[str]:
     return list(first.values())
 
 
-def choices(configs: Iterable[type[ModelConfig]]) -> dict[str, list[Any]]:
+def choices(configs: Sequence[type[ModelConfig]]) -> dict[str, list[Any]]:
     """The values of each word that some of these configs take."""
     found: dict[str, list[Any]] = {}
-    configs = list(configs)
     for word, values in WORDS.items():
         listed = [value for config in configs for value in values or _listed(config, word)]
         found[word] = list(dict.fromkeys(listed))
@@ -119,7 +115,8 @@ def _listed(config: type[ModelConfig], word: str) -> tuple[Any, ...]:
     return get_args(get_type_hints(config).get(word))
 
 
-def _cell(name: str, word: str, value: Any) -> Cell:
+def examine(name: str, word: str, value: Any) -> Cell:
+    """Build the model small with that word, and run it in one call and step by step."""
     record = catalog.get(name)
     kind = model_class(record.builds)
     verdict: Verdict = "refused"

@@ -1,27 +1,34 @@
-"""Explain one model: paper, published results, licence, configuration.
+"""Explain one model: paper, published results, licence, configuration. Or which words go with which family.
 
 Examples:
   spikeformers info spikformer_4_384.cifar10
   spikeformers info spikingformer_8_512.imagenet --cite
   spikeformers info spikformer_4_384.cifar10 --json
+  spikeformers info --compatibility
 """
 
 from __future__ import annotations
 
 from spikeformers import catalog
-from spikeformers.cli.output import console, print_json
-from spikeformers.errors import UnknownNameError
+from spikeformers.cli.output import console, error_console, print_json
+from spikeformers.errors import ConfigError, UnknownNameError
 from spikeformers.report import tables
 
 
-def run(name: str, /, *, cite: bool = False, json: bool = False) -> None:
-    """Explain one model.
+def run(name: str = "", /, *, cite: bool = False, compatibility: bool = False, json: bool = False) -> None:
+    """Explain one model, or which words go with which family.
 
     Args:
         name: A name that `spikeformers list` shows.
         cite: Print only the BibTeX entry of the paper.
+        compatibility: Build every family with every attention, neuron, norm, shortcut and so on, small, and print what
+            runs, what streams, and why the rest is refused. No name is needed.
         json: Print one JSON document.
     """
+    if compatibility:
+        return _compatibility(name, json=json)
+    if not name:
+        raise ConfigError("Which model? `spikeformers list` shows the names; --compatibility needs none.")
     record = catalog.get(name)
     bibtex = record.paper.bibtex.strip()
     if cite and not bibtex:
@@ -34,3 +41,21 @@ def run(name: str, /, *, cite: bool = False, json: bool = False) -> None:
         print(bibtex)
     else:
         console().print(tables.model_card(record))
+
+
+def _compatibility(name: str, *, json: bool) -> None:
+    if name:
+        raise ConfigError(f"--compatibility is about all families; leave out {name!r}.")
+    from rich.progress import track
+
+    from spikeformers.models.compatibility import combinations, examine
+    from spikeformers.report.compatibility import compatibility_table
+
+    errors = error_console()
+    what = "trying every family with every word"
+    bar = track(combinations(), what, console=errors, transient=True, disable=not errors.is_terminal)
+    cells = [examine(*combination) for combination in bar]
+    if json:
+        print_json(cells)
+    else:
+        console().print(compatibility_table(cells))

@@ -1,0 +1,78 @@
+"""Every family with every word: what is built keeps the contract, what is refused is known and has a reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from spikeformers import catalog
+from spikeformers.layers import ATTENTIONS, NEURONS, NORMS, Memory, register_attention
+from spikeformers.models.compatibility import WORDS, combinations, examine
+from tests.models.contract import assert_keeps_the_contract
+
+COMBINATIONS = combinations()
+
+# Families that cannot stream, whatever the word, and words that cannot, whatever the family.
+AT_ONCE_FAMILIES = {"spikeformer"}
+AT_ONCE_WORDS: set[tuple[str, Any]] = set()
+# The reason is in parts of it. A combination that is refused and not listed here is a regression.
+REFUSED = {
+    ("e_spikeformer", "shortcut", "iand"): "logic of binary spikes",
+    **{("spikeformer", "shortcut", word): "stream is real" for word in ("membrane", "sew", "vanilla", "iand")},
+    **{
+        (family, "tokenizer", word): "has no tokenizer"
+        for family in ("e_spikeformer", "meta_spikeformer")
+        for word in ("convolutional", "patch")
+    },
+}
+
+
+def expected(family: str, word: str, value: Any) -> str:
+    if (family, word, value) in REFUSED:
+        return "refused"
+    return "all at once" if family in AT_ONCE_FAMILIES or (word, value) in AT_ONCE_WORDS else "streams"
+
+
+def test_the_matrix_is_of_all_families_and_all_registered_words() -> None:
+    assert {name for name, _, _ in COMBINATIONS} >= {"spikformer_4_256.cifar10", "sdt_8_384.imagenet"}
+    classes = {catalog.get(name).builds for name in catalog.names()}
+    assert {catalog.get(name).builds for name, _, _ in COMBINATIONS} == classes
+    for word, registry in (("attention", ATTENTIONS), ("neuron", NEURONS), ("norm", NORMS)):
+        assert set(registry) <= {value for _, w, value in COMBINATIONS if w == word}
+    assert {word for _, word, _ in COMBINATIONS} == set(WORDS)
+
+
+@pytest.mark.parametrize(("name", "word", "value"), COMBINATIONS, ids=str)
+def test_every_cell(name: str, word: str, value: Any, tmp_path: Path) -> None:
+    cell = examine(name, word, value)
+    assert cell.verdict == expected(cell.family, word, value), cell.reason
+    if cell.verdict == "refused":
+        assert REFUSED[cell.family, word, value] in cell.reason
+    else:
+        assert_keeps_the_contract(name, {word: value}, tmp_path, streams=cell.verdict == "streams")
+        assert bool(cell.reason) == (cell.verdict == "all at once")
+
+
+def test_every_refusal_that_is_known_happens() -> None:
+    found = {(catalog.get(name).family, word, value) for name, word, value in COMBINATIONS}
+    assert set(REFUSED) <= found
+
+
+def test_a_users_part_is_a_row_and_random_numbers_are_left_alone() -> None:
+    class Nothing(nn.Module):
+        def __init__(self, plan: object) -> None:
+            super().__init__()
+
+        def forward(self, x: torch.Tensor, memory: Memory | None = None) -> torch.Tensor:
+            return torch.zeros_like(x)
+
+    register_attention("nothing", Nothing)
+    rows = [combination for combination in combinations() if combination[2] == "nothing"]
+    assert len(rows) == len({name for name, _, _ in COMBINATIONS})
+    before = torch.get_rng_state()
+    assert examine(*rows[0]).verdict == "streams"
+    assert torch.equal(torch.get_rng_state(), before)
