@@ -106,7 +106,7 @@ class PatchSplitting(Tokenizer):
         for stage in self.stages:
             x = stage(x, memory)
             yield x
-        yield self.join(x, self.position(x, memory))
+        yield self.join(x, self.position(x, memory), memory)
 
 
 class SpikingTokenizer(Tokenizer):
