@@ -137,12 +137,12 @@ def test_a_failing_cell_is_recorded_and_tried_again(made: Made, digits: Dataset,
     assert all("diverged" in why for why in findings.failures.values())
     assert (findings.finished, findings.missing, findings.total) == (4, 0, 6)
     assert list(findings.lines[-1].failures) == [0, 1]
-    assert trained(study, tmp_path).trained == ["rate: wild 0", "rate: wild 1"]
+    again = trained(study, tmp_path)
+    assert again.trained == ["rate: wild 0", "rate: wild 1"]
+    assert [(each.finished, each.failed) for each in again.standings] == [(4, 1), (4, 2)]
 
 
-def test_what_nobody_foresaw_costs_one_run(
-    tiny: Ablation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:  # fmt: skip
+def test_what_nobody_foresaw_costs_one_run(tiny: Ablation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(recipe: Any, **how: Any) -> Any:
         if recipe.seed == 1:
             raise ZeroDivisionError("surprise")

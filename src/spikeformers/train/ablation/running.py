@@ -100,7 +100,15 @@ def train_study(
             directory.write(job.key, record)
             if record.figures is not None and not keep_checkpoints:
                 directory.drop_checkpoints(job.key)
-        watched.ended(job, record, Standing.of({key: directory.read(key) for key in before}))
+        watched.ended(job, record, _standing(directory, before))
+
+
+def _standing(directory: StudyDirectory, before: Mapping[str, Record | None]) -> Standing:
+    """How far the study is now; a failure of an earlier time is still to be tried again."""
+    now = {key: directory.read(key) for key in before}
+    return Standing.of(
+        {key: None if each and each.failure and each == before[key] else each for key, each in now.items()}
+    )
 
 
 def _trained(job: Job, directory: StudyDirectory, watch: _Alike, how: Mapping[str, Any]) -> Record:
