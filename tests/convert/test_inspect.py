@@ -23,11 +23,12 @@ from tests.golden_rules import fill_state, golden, golden_names
 from tests.oracles import library
 
 FILES = [name for name in golden_names("") if golden(name)["system"] in catalog.official.systems()]
-# Tiny ImageNet forms of 10 classes, and CML, whose names are those of Spikingformer: other forms are as likely.
+# Tiny ImageNet forms of 10 classes, CML, whose names are those of Spikingformer, and TIM, whose two forms differ in
+# thresholds only: other forms are as likely.
 AMBIGUOUS = {
     name
     for name in FILES
-    if name.startswith(("spikingformer_imagenet", "spikingformer_cml_")) and name != "spikingformer_cml_cifar"
+    if name.startswith(("spikingformer_imagenet", "spikingformer_cml_", "tim_dvs_intended")) and name != "spikingformer_cml_cifar"
 }
 HEADS = {"sdt_v1": "spiking", "sdt_v3": "spiking", "meta_spikeformer": "spiking", "spikeformer": "sequence pooling"}
 COUNTER = ".num_batches_tracked"
@@ -55,7 +56,7 @@ def test_golden_files_by_names_and_shapes(name: str) -> None:
     assert forms(found)[0] == (found.system, found.variant)
     if name not in AMBIGUOUS:
         assert (found.system, found.variant) == form
-    assert found.depth == config.get("depth", config.get("depths_by_stage"))
+    assert found.depth == config.get("stage_depths", config.get("depth", config.get("depths_by_stage")))
     assert found.width == config.get("dim", config.get("dims"))
     assert (found.num_classes, found.in_channels) == (config["num_classes"], config["in_channels"])
     assert found.parameters == file["parameters"].get("published", file["parameters"]["all"])

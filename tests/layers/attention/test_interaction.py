@@ -135,7 +135,7 @@ def test_it_adds_1296_parameters_at_16_tokens() -> None:
 
 def test_the_defaults_are_the_intended_thresholds() -> None:
     module = TemporalInteraction(a_plan())
-    assert (module.alpha, module.neuron_in.v_threshold, module.neuron_out.v_threshold) == (0.5, 0.3, 0.5)
+    assert (module.alpha, module.in_neuron.v_threshold, module.out_neuron.v_threshold) == (0.5, 0.3, 0.5)
 
 
 @pytest.mark.parametrize("chunks", [[1] * T, [2, 3], [3, 1, 1], [1, 4], [T]])
@@ -251,7 +251,7 @@ def test_counted_by_hand() -> None:
     model = a_model()
     x = random_input(model, 3)
     rows = {row.name.rpartition("interaction.")[2]: row for row in count(model, x).rows if "interaction." in row.name}
-    assert list(rows) == ["conv", "neuron_in", "neuron_out"]
+    assert list(rows) == ["conv", "in_neuron", "out_neuron"]
     conv = rows["conv"]
     assert (conv.kind, conv.call, conv.time_steps, conv.weights, conv.bias) == ("convolution", 0, 3, 80, True)
     taps = 3 + 4 + 4 * 5 + 4 + 3
@@ -267,15 +267,15 @@ def test_counted_by_hand() -> None:
     reads = torch.tensor([3, 4, 5, 5, 5, 5, 4, 3])
     met = ys[0][:-1].flatten(3).unflatten(2, (4, 8)).sum((0, 1, 2, 4)) * reads * 4
     assert conv.nonzero == conv.events == int(met.sum()) > 0
-    assert rows["neuron_in"].membranes == rows["neuron_out"].membranes == 3 * 32 * 4
-    assert rows["neuron_out"].time_steps == 3
+    assert rows["in_neuron"].membranes == rows["out_neuron"].membranes == 3 * 32 * 4
+    assert rows["out_neuron"].time_steps == 3
 
 
 def test_watched_as_one_layer_of_all_time_steps() -> None:
     model = a_model()
     x = random_input(model, 3)
     rows = [row for row in firing(model, x) if "interaction" in row.name]
-    assert [row.name.rpartition(".")[2] for row in rows] == ["neuron_in", "neuron_out"]
+    assert [row.name.rpartition(".")[2] for row in rows] == ["in_neuron", "out_neuron"]
     assert [row.official_name for row in rows] == ["block.0.attn.TIM.in_lif", "block.0.attn.TIM.out_lif"]
     assert [row.elements for row in rows] == [3 * 3 * 32 * 4] * 2
     ys: list[Tensor] = []

@@ -28,7 +28,7 @@ class TemporalInteraction(StepByStep):
     Transformer", IJCAI 2024): each step's queries are mixed with what those of the step before became.
 
         y_0 = q_0
-        y_t = neuron_out(alpha neuron_in(conv(y_{t-1})) + (1 - alpha) q_t)
+        y_t = out_neuron(alpha in_neuron(conv(y_{t-1})) + (1 - alpha) q_t)
 
     The convolution has the N tokens of the map for its channels and slides along the d channels of each head, with 5
     taps: 5 N^2 + N parameters, whatever the width. It is built for the number of tokens of the plan, and for no other.
@@ -54,9 +54,9 @@ class TemporalInteraction(StepByStep):
         vocabulary = plan.vocabulary
         self.heads, self.tokens, self.alpha = plan.heads, plan.tokens, alpha
         self.conv = Conv1d(self.tokens, self.tokens, inputs=vocabulary.spikes, kernel=_TAPS, bias=True)
-        self.neuron_in = vocabulary.build_neuron(threshold_in)
-        self.neuron_out = vocabulary.build_neuron(threshold_out)
-        _require_steps(self.neuron_in, plan.dim, vocabulary.neuron)
+        self.in_neuron = vocabulary.build_neuron(threshold_in)
+        self.out_neuron = vocabulary.build_neuron(threshold_out)
+        _require_steps(self.in_neuron, plan.dim, vocabulary.neuron)
 
     def forward(self, q: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] -> the same.
@@ -86,7 +86,7 @@ class TemporalInteraction(StepByStep):
     def _next(self, y: Tensor, q_t: Tensor, state: Memory) -> Tensor:
         heads = torch.unflatten(y, 2, (self.heads, -1)).transpose(-1, -2)  # [1, B, h, N, d]
         past = self.conv(heads).transpose(-1, -2).flatten(2, 3)  # [1, B, C, N]
-        out: Tensor = self.neuron_out(self.alpha * self.neuron_in(past, state) + (1 - self.alpha) * q_t, state)
+        out: Tensor = self.out_neuron(self.alpha * self.in_neuron(past, state) + (1 - self.alpha) * q_t, state)
         return out
 
     def extra_repr(self) -> str:
