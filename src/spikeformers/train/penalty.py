@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 from spikeformers.errors import ConfigError
 from spikeformers.layers import DescribesItself, Neuron, OpSpec, Values
 from spikeformers.layers.fan_out import reads
+from spikeformers.layers.op_spec import spec_for
 from spikeformers.measure.stepwise import watch
 from spikeformers.models import SpikingModel
 
@@ -110,7 +111,7 @@ class SpikePenalty:
 
     def _see_operation(self, operation: nn.Module, inputs: list[Tensor], output: Tensor) -> None:
         assert isinstance(operation, DescribesItself)
-        spec = operation.op_spec()
+        spec = spec_for(operation, inputs[0])
         with _kept():
             active = [_active(x, values) for x, values in zip(inputs, spec.inputs, strict=True)]
             self._counts.append(_count(active, spec))

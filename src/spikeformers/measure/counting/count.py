@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from spikeformers.errors import InputError
 from spikeformers.layers import OpSpec
-from spikeformers.layers.op_spec import ElementSpec
+from spikeformers.layers.op_spec import ElementSpec, SizedByInput, spec_for
 from spikeformers.measure.batches import Progress, batches
 from spikeformers.measure.counting.counts import OPERATIONS, Batch, Count, Counts
 from spikeformers.measure.counting.describe import Spec, describe, is_plain, weight_of
@@ -171,7 +171,7 @@ class _Counter:
         return lambda module, inputs: self.missed(name)
 
     def _seen(self, module: nn.Module, operands: list[Tensor], output: Tensor) -> None:
-        known = self._known[module]
+        known = _sized(self._known[module], module, operands)
         row = self._operation if isinstance(known.spec, OpSpec) else self._elements
         self._batch.append(row(known, self._call(known.name), operands, output))
 
@@ -252,6 +252,14 @@ class _Counter:
 
     def _is_input(self, x: Tensor) -> bool:
         return any(source.shape == x.shape and torch.equal(source, x) for source in self._sources)
+
+
+def _sized(known: _Known, module: nn.Module, operands: list[Tensor]) -> _Known:
+    """What is known of an operation, with the weights that this input meets where they are as large as it."""
+    if not isinstance(known.spec, OpSpec) or known.spec.weight_shape != ():
+        return known
+    assert isinstance(module, SizedByInput)
+    return known._replace(spec=spec_for(module, operands[0]), weight=module.weights_for(operands[0]))
 
 
 def _declared(module: nn.Module, spec: Spec) -> tuple[str, ...]:
