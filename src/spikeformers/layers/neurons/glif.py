@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError
 from spikeformers.layers.memory import Memory
-from spikeformers.layers.neurons.stepped import SteppedNeuron
+from spikeformers.layers.neurons.stepped import SteppedNeuron, check_current
 from spikeformers.layers.time_steps import checked_time_steps, steps_of
 
 
@@ -88,6 +88,7 @@ class GLIF(SteppedNeuron):
 
     def _let_in(self, x: Tensor, steps: slice) -> Tensor:
         """(1 - b (1 - g)) X - (1 - a) l of these time steps."""
+        check_current(x)
         gain = 1 - torch.sigmoid(self.input_gate) * (1 - torch.sigmoid(self.conductance[steps]))
         linear = self.dynamics.v_threshold * torch.exp(self.log_linear_leak)
         lost = (1 - torch.sigmoid(self.leak_gate)) * linear

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikeformers.errors import InputError, NotStreamable
@@ -22,7 +23,8 @@ class PSN(Neuron):
     W [T, T] and the thresholds B [T] are learned, the same for all neurons of a layer. There is no reset: `tau`,
     `v_reset`, `decay_input` and `detach_reset` say nothing. B starts at `v_threshold`, W uniform in +-1/sqrt(T) as far
     as known. W sees later steps, so that it cannot be run step by step. With `causal` it sees none: the paper's masked
-    PSN of order T, without the gradual onset of the mask.
+    PSN of order T, without the gradual onset of the mask. It then starts as the LIF of `tau` and `decay_input` would
+    integrate without a reset, which is our choice: of random weights, its first steps would have few to fire by.
 
     Args:
         time_steps: T, and it runs on that many only.
@@ -41,8 +43,8 @@ class PSN(Neuron):
         self.causal = causal
         # It keeps the currents of the steps before.
         self.remembers = T - 1 if causal else T
-        self.weight = nn.Parameter(torch.empty(T, T))
-        nn.init.uniform_(self.weight, -1 / math.sqrt(T), 1 / math.sqrt(T))
+        start = _lif_weights(T, self.dynamics) if causal else torch.empty(T, T).uniform_(-1, 1) / math.sqrt(T)
+        self.weight = nn.Parameter(start)
         self.thresholds = nn.Parameter(torch.full((T,), self.v_threshold))
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
@@ -84,6 +86,19 @@ class PSN(Neuron):
     def extra_repr(self) -> str:
         """Its words."""
         return f"time_steps={self.time_steps}, causal={self.causal}, surrogate={self.dynamics.surrogate.name}"
+
+
+def lif_kernel(lags: int, dynamics: Dynamics) -> Tensor:
+    """What a LIF without reset makes of a current 0, 1, ... steps later, [lags]."""
+    tau = dynamics.tau
+    gain = 1 / tau if dynamics.decay_input and not math.isinf(tau) else 1.0
+    return torch.tensor([gain * (1 - 1 / tau) ** lag for lag in range(lags)])
+
+
+def _lif_weights(T: int, dynamics: Dynamics) -> Tensor:
+    """The kernel as a matrix [T, T]; 0 for later steps."""
+    kernel = lif_kernel(T, dynamics)
+    return torch.stack([F.pad(kernel[: t + 1].flip(0), (0, T - 1 - t)) for t in range(T)])
 
 
 def weighted_sum(weights: Tensor, x: Tensor) -> Tensor:

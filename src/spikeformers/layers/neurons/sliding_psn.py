@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 from spikeformers.errors import ConfigError
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.neurons.base import Neuron
-from spikeformers.layers.neurons.psn import weighted_sum
+from spikeformers.layers.neurons.psn import lif_kernel, weighted_sum
 from spikeformers.layers.neurons.stepped import check_current
 from spikeformers.ops import Dynamics, heaviside
 
@@ -40,9 +39,7 @@ class SlidingPSN(Neuron):
         self.v_threshold: float = self.dynamics.v_threshold
         self.order = order
         self.remembers = order - 1
-        tau, decays = self.dynamics.tau, self.dynamics.decay_input
-        gain = 1 / tau if decays and not math.isinf(tau) else 1.0
-        self.weight = nn.Parameter(torch.tensor([gain * (1 - 1 / tau) ** (order - 1 - i) for i in range(order)]))
+        self.weight = nn.Parameter(lif_kernel(order, self.dynamics).flip(0))
         self.threshold = nn.Parameter(torch.tensor(self.v_threshold))
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
