@@ -55,3 +55,53 @@ def test_a_model_without_a_citation_says_so(spikeformers, monkeypatch):
     answer = spikeformers("info", ours.name, "--cite")
     assert (answer.code, answer.out) == (1, "")
     assert "no citation" in answer.err
+
+
+def test_without_a_name_it_asks_for_one(spikeformers):
+    answer = spikeformers("info")
+    assert (answer.code, answer.out) == (1, "")
+    assert "Which model?" in answer.err
+    assert "--compatibility" in answer.err
+
+
+def test_compatibility_is_about_all_families(spikeformers):
+    answer = spikeformers("info", "spikformer_4_384.cifar10", "--compatibility")
+    assert (answer.code, answer.out) == (1, "")
+    assert "leave out 'spikformer_4_384.cifar10'" in answer.err
+
+
+@pytest.fixture
+def few(monkeypatch):
+    """Three combinations in the place of hundreds: one that streams, one that cannot, one that is refused."""
+    cells = [
+        ("spikformer_4_256.cifar10", "shortcut", "iand"),
+        ("spikeformer_7_512.imagenet", "shortcut", "iand"),
+        ("spikformer_4_256.cifar10", "neuron", "lif"),
+        ("spikeformer_7_512.imagenet", "neuron", "lif"),
+    ]
+    monkeypatch.setattr("spikeformers.models.compatibility.combinations", lambda: cells)
+
+
+@pytest.mark.usefixtures("few")
+def test_compatibility_prints_the_matrix(spikeformers):
+    lines = spikeformers("info", "--compatibility").out.splitlines()
+    assert [line.split() for line in lines if line.startswith(("iand", "lif"))] == [
+        ["iand", "●", "a"],
+        ["lif", "●", "○"],
+    ]
+    assert "  1  spikformer (spikformer_4_256.cifar10)" in [line.rstrip() for line in lines]
+    (reason,) = [line for line in lines if line.startswith("  a  ")]
+    assert "stream is real" in reason
+
+
+@pytest.mark.usefixtures("few")
+def test_compatibility_as_json_gives_every_reason(spikeformers):
+    told = json.loads(spikeformers("info", "--compatibility", "--json").out)
+    verdicts = [(cell["family"], cell["word"], cell["value"], cell["verdict"]) for cell in told]
+    assert verdicts == [
+        ("spikformer", "shortcut", "iand", "streams"),
+        ("spikeformer", "shortcut", "iand", "refused"),
+        ("spikformer", "neuron", "lif", "streams"),
+        ("spikeformer", "neuron", "lif", "all at once"),
+    ]
+    assert [bool(cell["reason"]) for cell in told] == [False, True, False, True]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from spikeformers.report.layout import bullets, heading, new_table, pairs
+from spikeformers.report.layout import heading, new_table, pairs
 from spikeformers.report.text import word_value
 
 if TYPE_CHECKING:
@@ -25,14 +25,20 @@ def compatibility_table(cells: Sequence[Cell]) -> RenderableType:
     reasons = {reason: _letter(i) for i, reason in enumerate(dict.fromkeys(_refusals(cells)))}
     parts: list[RenderableType] = [
         Text("Every family with every word, built small and run just now.", "bold"),
-        pairs([(STREAMS, "runs, also one time step at a time"), (AT_ONCE, "runs, with all time steps in one call")]),
-        pairs([("a b …", "refused; the reason is below the tables")]),
+        pairs(
+            [
+                (STREAMS, "runs, also one time step at a time"),
+                (AT_ONCE, "runs, with all time steps in one call"),
+                ("a b …", "refused; the reason is below the tables"),
+            ]
+        ),
         heading("Families, and the model that was made small"),
         pairs([(str(number), f"{family} ({model})") for number, (family, model) in enumerate(families, 1)]),
     ]
     for word, group in groupby(cells, key=lambda cell: cell.word):
         parts += [Text(), _word_table(word, list(group), len(families), reasons)]
-    parts += bullets("Refused", [f"{letter}  {reason}" for reason, letter in reasons.items()])
+    if reasons:
+        parts += [heading("Refused"), pairs([(letter, reason) for reason, letter in reasons.items()])]
     return Group(*parts)
 
 
@@ -51,6 +57,6 @@ def _refusals(cells: Sequence[Cell]) -> list[str]:
 
 
 def _letter(index: int) -> str:
-    """a to z, then aa, ab, ..."""
+    """From a to z, then aa, ab, ..."""
     before, last = divmod(index, len(ascii_lowercase))
     return (ascii_lowercase[before - 1] if before else "") + ascii_lowercase[last]
