@@ -46,6 +46,8 @@ def test_the_number_of_blocks(name: str) -> None:
     config = file["config"]
     if "depth" in config:
         expected = {"blocks": config["depth"]}
+    if "blocks" in config:  # of SGLFormer's ImageNet forms, which have one local part
+        expected = {"blocks.0.pairs": config["blocks"]["global"]}
     if "depths_by_stage" in config:
         expected = {f"stages.{i}.blocks": config["depths_by_stage"][i] for i in (3, 4)}
     if "stage_depths" in config:

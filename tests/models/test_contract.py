@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 import spikeformers
 from spikeformers.errors import NotStreamable
-from spikeformers.layers import DescribesItself, Neuron, Unused
+from spikeformers.layers import DescribesItself, Neuron, PlanePoolingHead, StepByStep, TemporalInteraction, Unused
 from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.neurons import LIF, Activation, SpikeFiringApproximation
+from spikeformers.models import SpikingModel
 from spikeformers.ops import Surrogate
 from tests.models.contract import (
     assert_every_live_parameter_learns,
@@ -30,10 +31,23 @@ from tests.models.tiny import fitting, random_input, tiny_model
 STATELESS = (Activation, SpikeFiringApproximation)
 
 
+def built_for_its_tokens(model: SpikingModel) -> bool:
+    """Whether no other number of tokens will do."""
+    return any(isinstance(module, TemporalInteraction | PlanePoolingHead) for module in model.modules())
+
+
+def token_maps(model: SpikingModel) -> list[tuple[int, int]]:
+    """Two sizes of maps the model takes, or the only one."""
+    if isinstance(model.head, PlanePoolingHead):
+        return [(2, 2)]
+    each = max(1, model.multiple // model.stride)
+    return [(2, 2), (4, 1) if built_for_its_tokens(model) else (3 * each, each)]
+
+
 @every_form
 def test_shapes_for_two_input_sizes_and_true_strides(name: str) -> None:
     model = tiny_model(name)
-    for tokens in ((2, 2), (3, 1)):
+    for tokens in token_maps(model):
         x = random_input(model, 2, tokens)
         T, (H, W) = model.config.time_steps, x.shape[-2:]
         assert model(x).shape == (2, 5)
@@ -61,7 +75,8 @@ def test_the_mean_over_steps_is_the_logits(name: str) -> None:
 @every_form
 def test_every_live_parameter_gets_a_gradient(name: str) -> None:
     model = awake(name)
-    outputs = model.forward_heads(random_input(model, 4, (4, 4)))
+    x = random_input(model, 32) if built_for_its_tokens(model) else random_input(model, 4, (4, 4))
+    outputs = model.forward_heads(x)
     sum(output.square().sum() for output in outputs.values()).backward()
     assert_every_live_parameter_learns(model)
 
@@ -98,6 +113,7 @@ def test_step_by_step_equals_all_at_once(name: str) -> None:
     steps, state = step_by_step(model, x)
     torch.testing.assert_close(steps, model.forward_steps(x), rtol=0, atol=1e-12)
     remembering = {f"{word}.v" for word, neuron in model.named_neurons() if not isinstance(neuron, STATELESS)}
+    remembering |= {f"{word}.y" for word, module in model.named_modules() if isinstance(module, StepByStep)}
     assert set(state) == remembering
 
 
