@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
+import torch
+
 from spikeformers.errors import ConfigError, suggest
 from spikeformers.layers import INTERACTIONS, NEURONS, NORMS, Vocabulary
 from spikeformers.layers.neurons import build_neuron
@@ -64,7 +66,8 @@ class ModelConfig:
             object.__setattr__(self, word, checked_word(getattr(self, word), registry, kind))
         # Also where the neuron ignores some of them: a file must not carry words that could not be.
         Dynamics(**self._neuron_words())
-        build_neuron(self.neuron, time_steps=self.frames, **self._neuron_words())
+        with torch.random.fork_rng(devices=[]):  # what a neuron draws here is no model's
+            build_neuron(self.neuron, time_steps=self.frames, **self._neuron_words())
 
     @classmethod
     def from_words(cls, words: Mapping[str, Any]) -> Self:
