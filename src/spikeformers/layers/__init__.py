@@ -17,6 +17,8 @@ from spikeformers.layers.attention import (
     register_interaction,
 )
 from spikeformers.layers.block import Block, drop_path_rates
+from spikeformers.layers.delay import Delay
+from spikeformers.layers.dynamic_steps import DynamicSteps
 from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.encoders import ENCODERS, Encoder, IntensityEncoder, register_encoder
 from spikeformers.layers.event_convolution import EventBatch, EventConvolution, leaky_frames, stamp_kernels
@@ -64,9 +66,10 @@ from spikeformers.layers.rep_conv import RepConv, rep_conv_projection
 from spikeformers.layers.residual import Add, Iand, Shortcut, branch_values, build_join, joined_values
 from spikeformers.layers.separable import SeparableConvolution
 from spikeformers.layers.sew_tokenizer import ConvolutionalTokenizer, PatchTokenizer, SEWBlock, channel_schedule
+from spikeformers.layers.skips import DelayedSkip, Skip, Skips, skips_into
 from spikeformers.layers.space_time import AttentionBranch, SpaceTime, SpaceTimeAttention, attention_branches
 from spikeformers.layers.speds import EMBEDDING_FORMS, DeformedShortcutEmbedding, EmbeddingForm
-from spikeformers.layers.stack import build_blocks, build_conv_blocks, values_behind
+from spikeformers.layers.stack import build_blocks, build_conv_blocks, check_chosen_tokens, run_blocks, values_behind
 from spikeformers.layers.tokenizers import PatchSplitting, SpikingTokenizer, Tokenizer
 from spikeformers.layers.unit import Unit, branch_unit, unit_inputs
 from spikeformers.layers.unused import Unused
@@ -104,9 +107,12 @@ __all__ = [
     "Conv2d",
     "ConvolutionalTokenizer",
     "DeformedShortcutEmbedding",
+    "Delay",
+    "DelayedSkip",
     "DescribesElements",
     "DescribesItself",
     "Dilate",
+    "DynamicSteps",
     "ElementSpec",
     "EmbeddingForm",
     "Encoder",
@@ -143,6 +149,8 @@ __all__ = [
     "SequencePoolingHead",
     "Shortcut",
     "ShowsAttention",
+    "Skip",
+    "Skips",
     "SlidingPSN",
     "SoftmaxProduct",
     "SpaceTime",
@@ -176,6 +184,7 @@ __all__ = [
     "build_conv_blocks",
     "build_join",
     "channel_schedule",
+    "check_chosen_tokens",
     "conv_projection",
     "drop_path_rates",
     "integers",
@@ -188,6 +197,8 @@ __all__ = [
     "register_neuron",
     "register_norm",
     "rep_conv_projection",
+    "run_blocks",
+    "skips_into",
     "stamp_kernels",
     "unit_inputs",
     "values_behind",

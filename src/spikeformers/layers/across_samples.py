@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from spikeformers.errors import NotStreamable
+from spikeformers.errors import ConfigError, NotStreamable
+from spikeformers.layers.dynamic_steps import DynamicSteps
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.neurons import Neuron
+from spikeformers.layers.sparse_tokens import ChoosesTokens
 
 Result = TypeVar("Result", Tensor, Tensor | None)
 
@@ -22,7 +24,16 @@ def across_samples(neuron: Neuron) -> Neuron:
     sample sees its batch and the order of it; alone it is as without. Inputs and outputs stay [T, B, ...], and the
     neuron keeps its name, its parameters and its class as a base: whatever watches neurons sees it as it was. One that
     remembers nothing is left as it is.
+
+    Raises:
+        ConfigError: a neuron that must know its time steps, or the positions of its tokens.
     """
+    if isinstance(neuron, DynamicSteps | ChoosesTokens):
+        word = "dynamic_steps" if isinstance(neuron, DynamicSteps) else "keep_tokens"
+        raise ConfigError(
+            f"the word {word} needs to know at which time step a neuron is, and one that runs through the samples of a "
+            f'batch takes them for time steps. Leave {word} out, or take "per_sample" for the time axis.'
+        )
     if neuron.remembers:
         neuron.__class__ = _across_samples(type(neuron))
     return neuron

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from spikeformers.layers.memory import Memory
+from spikeformers.layers.memory import Memory, streaming
 from spikeformers.layers.recompute import recomputed
 from spikeformers.layers.residual import Add
 
@@ -34,8 +35,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] -> the same."""
-        if self.recompute and self.training and memory is None and torch.is_grad_enabled():
-            return recomputed(self, self._branches, x)
+        if self.recompute and self.training and not streaming(memory) and torch.is_grad_enabled():
+            return recomputed(self, partial(self._branches, memory=memory), x)
         return self._branches(x, memory)
 
     def _branches(self, x: Tensor, memory: Memory | None = None) -> Tensor:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError
-from spikeformers.layers.memory import Memory
+from spikeformers.layers.memory import Memory, streaming
 from spikeformers.layers.neurons import Neuron
 from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import BINARY, REAL, Values
@@ -47,7 +47,7 @@ class Add(nn.Module):
 
     def forward(self, stream: Tensor, branch: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] twice -> the same. A streaming step drops nothing: it does not know what the last one did."""
-        if self.training and self.drop_path and memory is None:
+        if self.training and self.drop_path and not streaming(memory):
             branch = branch * self._survival(branch)
         total = stream + branch
         return total if self.neuron is None else self.neuron(total, memory)
@@ -85,7 +85,7 @@ class Iand(Add):
 
     def forward(self, stream: Tensor, branch: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] twice -> the same."""
-        if self.training and self.drop_path and memory is None:
+        if self.training and self.drop_path and not streaming(memory):
             branch = branch * (self._survival(branch) > 0)
         out: Tensor = self.mask(stream, 1 - branch)
         return out

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from spikeformers.errors import ConfigError, InputError
-from spikeformers.layers.memory import Memory
+from spikeformers.layers.memory import Memory, streaming
 
 
 def checked_time_steps(word: str, time_steps: int) -> int:
@@ -28,7 +28,7 @@ def steps_of(module: nn.Module, given: int, time_steps: int, memory: Memory | No
     Raises:
         InputError: another number of time steps, or a stream that goes on beyond them.
     """
-    if memory is None:
+    if memory is None or not streaming(memory):
         if given != time_steps:
             raise InputError(wrong_time_steps(module, given, time_steps))
         return slice(0, given)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import nn
 
+from spikeformers.layers.dynamic_steps import with_dynamic_steps
 from spikeformers.layers.neurons import Neuron, build_neuron
 from spikeformers.layers.norms import build_norm
+from spikeformers.layers.sparse_tokens import at_chosen_tokens
 from spikeformers.layers.values import Values
 from spikeformers.ops import Surrogate
+
+DynamicRule = Literal["none", "integrate", "skip"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +30,10 @@ class Vocabulary:
         ann: whether this is the vocabulary of an ANN twin, whose attentions are softmax.
         time_steps: T the model is meant for, for parts that are built for one.
         interaction: registered word: how queries of attentions meet those of the time step before.
+        dynamic_steps: whether neurons learn at which time steps they put anything out, and if so what they do at
+            the others (see `layers.dynamic_steps`).
+        chosen_tokens: whether neurons keep the state of tokens that they are not always given (see
+            `layers.sparse_tokens`).
     """
 
     neuron: str = "lif"
@@ -41,10 +49,12 @@ class Vocabulary:
     ann: bool = False
     time_steps: int = 4
     interaction: str = "none"
+    dynamic_steps: DynamicRule = "none"
+    chosen_tokens: bool = False
 
     def build_neuron(self, v_threshold: float | None = None) -> Neuron:
         """A neuron, with a threshold of its own where one is given."""
-        return build_neuron(
+        neuron = build_neuron(
             self.neuron,
             tau=self.tau,
             v_threshold=self.v_threshold if v_threshold is None else v_threshold,
@@ -56,6 +66,9 @@ class Vocabulary:
             time_steps=self.time_steps,
             **self.more,
         )
+        if self.dynamic_steps != "none":
+            neuron = with_dynamic_steps(neuron, self.time_steps, skips=self.dynamic_steps == "skip")
+        return at_chosen_tokens(neuron) if self.chosen_tokens else neuron
 
     @property
     def spikes(self) -> Values:

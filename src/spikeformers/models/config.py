@@ -7,13 +7,14 @@ import types
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 import torch
 
 from spikeformers.errors import ConfigError, suggest
 from spikeformers.layers import INTERACTIONS, NEURONS, NORMS, Vocabulary
 from spikeformers.layers.neurons import build_neuron
+from spikeformers.layers.vocabulary import DynamicRule
 from spikeformers.layers.words import checked_word
 from spikeformers.ops import Dynamics, Surrogate
 
@@ -35,8 +36,13 @@ class ModelConfig:
         interaction: registered word: how the queries of attentions meet those of the time step before; "none", or
             "tim" with its options (see `TemporalInteraction`).
         tau, v_threshold, v_reset, decay_input, detach_reset, detach_membrane: of the neurons (see `ops.Dynamics`).
+        dynamic_steps: whether every layer of neurons learns at which of its time steps it puts anything out: "none", or
+            "integrate" or "skip", which say what it does at the others (see `layers.dynamic_steps`).
         surrogate, surrogate_alpha: surrogate gradient and its parameter (None: its default).
     """
+
+    # Words other families have and this one cannot: the word, and why.
+    without: ClassVar[Mapping[str, str]] = {}
 
     in_channels: int = 3
     num_classes: int = 10
@@ -45,22 +51,28 @@ class ModelConfig:
     encoder: str = "direct"
     neuron: str = "lif"
     norm: str = "batch_norm"
+    interaction: str = "none"
     ann: Literal["none", "relu", "gelu"] = "none"
     tau: float = 2.0
     v_threshold: float = 1.0
-    interaction: str = "none"
     v_reset: float | None = 0.0
     decay_input: bool = True
     detach_reset: bool = True
+    detach_membrane: bool = False
+    dynamic_steps: DynamicRule = "none"
     surrogate: str = "sigmoid"
     surrogate_alpha: float | None = None
 
-    detach_membrane: bool = False
     def __post_init__(self) -> None:
-        for word, kind in get_type_hints(type(self)).items():
+        kinds = get_type_hints(type(self))
+        for word, kind in ((field.name, kinds[field.name]) for field in fields(self)):
             object.__setattr__(self, word, _checked(word, getattr(self, word), kind))
         for word in ("in_channels", "num_classes", "time_steps"):
             require(getattr(self, word) >= 1, f"{word} must be at least 1, got {getattr(self, word)}.")
+        require(
+            self.dynamic_steps == "none" or self.ann == "none",
+            "dynamic_steps are those of neurons, and an ANN twin has neither; leave one of the two words out.",
+        )
         require(min(self.image_size) >= 1, f"image_size must be positive, got {list(self.image_size)}.")
         for word, (registry, kind) in self.word_registries().items():
             object.__setattr__(self, word, checked_word(getattr(self, word), registry, kind))
@@ -79,9 +91,8 @@ class ModelConfig:
         known = [field.name for field in fields(cls)]
         for word in words:
             if word not in known:
-                raise ConfigError(
-                    f"{cls.__name__} has no word {word!r}.{suggest(word, known)} Known: {', '.join(sorted(known))}."
-                )
+                why = f" {cls.without[word]}" if word in cls.without else suggest(word, known)
+                raise ConfigError(f"{cls.__name__} has no word {word!r}.{why} Known: {', '.join(sorted(known))}.")
         return cls(**words)
 
     @classmethod
@@ -95,7 +106,7 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """The words as plain values that JSON and TOML can hold."""
-        return {word: list(value) if isinstance(value, tuple) else value for word, value in asdict(self).items()}
+        return {word: _plain(value) for word, value in asdict(self).items()}
 
     def vocabulary(self) -> Vocabulary:
         """The neuron and norm these words choose."""
@@ -105,11 +116,12 @@ class ModelConfig:
             norm=self.norm,
             ann=ann,
             time_steps=self.frames,
+            interaction=self.interaction,
+            dynamic_steps=self.dynamic_steps,
             **self._neuron_words(),
         )
 
     def _neuron_words(self) -> dict[str, Any]:
-            interaction=self.interaction,
         words = ("tau", "v_threshold", "v_reset", "decay_input", "detach_reset", "detach_membrane")
         return {
             **{word: getattr(self, word) for word in words},
@@ -131,6 +143,10 @@ def require(condition: bool, message: str) -> None:
 def require_positive(word: str, value: float) -> None:
     """Raise ConfigError unless the word's value is a positive number."""
     require(0 < value < math.inf, f"{word} must be a positive number, got {value}.")
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _number(value: Any) -> int | float | None:

@@ -19,6 +19,7 @@ from spikeformers.layers import (
     AttentionPlan,
     SeparableConvolution,
     Shortcut,
+    Skips,
     SpikingHead,
     Values,
     Vocabulary,
@@ -89,7 +90,7 @@ class ESpikeFormer(PyramidModel):
         self.head = SpikingHead(config.dims[-1], config.num_classes, neuron=neuron)
 
     def _transformer_blocks(
-        self, dim: int, drop_path: Sequence[float], inputs: Values, vocabulary: Vocabulary
+        self, dim: int, drop_path: Sequence[float], inputs: Values, vocabulary: Vocabulary, skips: Skips
     ) -> nn.ModuleList:
         c, project = self.config, linear_projection(bias=False, init="kaiming_uniform")
         plan = AttentionPlan(
@@ -113,6 +114,7 @@ class ESpikeFormer(PyramidModel):
             mlp_ratio=c.mlp_ratio,
             init="kaiming_uniform",
             convolution=convolution,
+            skips=skips,
         )
 
 

@@ -25,6 +25,7 @@ from torch import nn
 
 from spikeformers.layers import (
     AttentionPlan,
+    Skips,
     SpikingHead,
     Values,
     Vocabulary,
@@ -76,7 +77,7 @@ class MetaSpikeFormer(PyramidModel):
         )
 
     def _transformer_blocks(
-        self, dim: int, drop_path: Sequence[float], inputs: Values, vocabulary: Vocabulary
+        self, dim: int, drop_path: Sequence[float], inputs: Values, vocabulary: Vocabulary, skips: Skips
     ) -> nn.ModuleList:
         c, project = self.config, rep_conv_projection(vocabulary)
         plan = AttentionPlan(
@@ -91,4 +92,6 @@ class MetaSpikeFormer(PyramidModel):
             scale=c.attention_scale,
             grid=c.grid,
         )
-        return build_blocks(plan, drop_path, attention=c.attention, mlp_ratio=c.mlp_ratio, init="kaiming_uniform")
+        return build_blocks(
+            plan, drop_path, attention=c.attention, mlp_ratio=c.mlp_ratio, init="kaiming_uniform", skips=skips
+        )

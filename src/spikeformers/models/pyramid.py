@@ -27,17 +27,20 @@ from spikeformers.layers import (
     Conv2d,
     Memory,
     Shortcut,
+    Skips,
     Unit,
     Values,
     Vocabulary,
     branch_unit,
     build_conv_blocks,
     drop_path_rates,
+    run_blocks,
     unit_inputs,
     values_behind,
 )
 from spikeformers.models.base import SpikingModel
-from spikeformers.models.config import ModelConfig, require, require_positive
+from spikeformers.models.config import require, require_positive
+from spikeformers.models.plug_ins import SkipWords
 
 STRIDES = (2, 2, 2, 2, 1)
 TRUE_STRIDES = tuple(accumulate(STRIDES, mul))
@@ -45,7 +48,7 @@ FIRST_ATTENTION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class PyramidConfig(ModelConfig):
+class PyramidConfig(SkipWords):
     """Words of a pyramid.
 
     Args:
@@ -60,7 +63,8 @@ class PyramidConfig(ModelConfig):
     """
 
     without: ClassVar[Mapping[str, str]] = {
-        "tokenizer": "A pyramid has no tokenizer: downsamplings and convolutional blocks lead to its tokens."
+        "tokenizer": "A pyramid has no tokenizer: downsamplings and convolutional blocks lead to its tokens.",
+        "keep_tokens": "The blocks of a pyramid convolve whole maps, of which no token can be left out.",
     }
 
     dims: tuple[int, int, int, int] = (64, 128, 256, 360)
@@ -100,6 +104,11 @@ class PyramidConfig(ModelConfig):
         return -(-height // TRUE_STRIDES[-1]), -(-width // TRUE_STRIDES[-1])
 
     @property
+    def blocks_by_stage(self) -> tuple[int, ...]:
+        """Number of blocks of each stage."""
+        return self.depths_by_stage
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Channels of each stage."""
         return (self.dims[0] // 2, *self.dims)
@@ -115,10 +124,7 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C', H', W']."""
-        x = self.downsampling(x, memory)
-        for block in self.blocks:
-            x = block(x, memory)
-        return x
+        return run_blocks(self.blocks, self.downsampling(x, memory), memory)
 
 
 class PyramidModel(SpikingModel):
@@ -138,7 +144,7 @@ class PyramidModel(SpikingModel):
         """
         c, shortcut = self.config, self.config.shortcut
         rates = iter(drop_path_rates(c.drop_path, sum(c.depths_by_stage)))
-        values, channels = self.encoder.values, c.in_channels
+        values, channels, skips = self.encoder.values, c.in_channels, c.build_skips()
         self.stages = nn.ModuleList()
         for i, (width, depth) in enumerate(zip(c.widths, c.depths_by_stage, strict=True)):
             downsampling = _downsampling(i, channels, width, values, vocabulary, shortcut)
@@ -146,17 +152,17 @@ class PyramidModel(SpikingModel):
             own = list(islice(rates, depth))
             if i < FIRST_ATTENTION:
                 blocks = build_conv_blocks(
-                    width, own, inputs=values, vocabulary=vocabulary, shortcut=shortcut, split=split
+                    width, own, inputs=values, vocabulary=vocabulary, shortcut=shortcut, split=split, skips=skips
                 )
             else:
-                blocks = self._transformer_blocks(width, own, values, vocabulary)
+                blocks = self._transformer_blocks(width, own, values, vocabulary, skips)
             self.stages.append(Stage(downsampling, blocks))
             values = values_behind(blocks, shortcut, values, vocabulary)
             channels = width
 
     @abstractmethod
     def _transformer_blocks(
-        self, dim: int, drop_path: Sequence[float], inputs: Values, vocabulary: Vocabulary
+        self, dim: int, drop_path: Sequence[float], inputs: Values, vocabulary: Vocabulary, skips: Skips
     ) -> nn.ModuleList:
         """Blocks with attention over maps of `dim` channels and these values."""
 

@@ -39,15 +39,17 @@ from spikeformers.layers import (
     build_blocks,
     drop_path_rates,
     linear_projection,
+    run_blocks,
     values_behind,
 )
 from spikeformers.layers.words import parse_word
 from spikeformers.models.base import SpikingModel
-from spikeformers.models.config import ModelConfig, require, require_positive
+from spikeformers.models.config import require, require_positive
+from spikeformers.models.plug_ins import PlugInWords
 
 
 @dataclass(frozen=True, kw_only=True)
-class QKFormerConfig(ModelConfig):
+class QKFormerConfig(PlugInWords):
     """Words of QKFormer; the defaults are HST-4-384 for CIFAR-10.
 
     Args:
@@ -146,25 +148,28 @@ class QKFormerConfig(ModelConfig):
         return tuple(self.dim // 2 ** (stages - 1 - i) for i in range(stages))
 
     @property
+    def blocks_by_stage(self) -> tuple[int, ...]:
+        """Number of blocks of each stage."""
+        return self.stage_depths
+
+    @property
     def strides(self) -> tuple[int, ...]:
         """True stride of each stage."""
         return self.embeddings.strides(len(self.stage_depths))
 
 
 class Stage(nn.Module):
-    """An embedding and the blocks behind it."""
+    """An embedding and the blocks behind it, which run on a share of the tokens."""
 
-    def __init__(self, embedding: DeformedShortcutEmbedding, blocks: nn.ModuleList) -> None:
+    def __init__(self, embedding: DeformedShortcutEmbedding, blocks: nn.ModuleList, keep_tokens: float = 1.0) -> None:
         super().__init__()
         self.embedding = embedding
         self.blocks = blocks
+        self.keep_tokens = keep_tokens
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C', H', W']."""
-        x = self.embedding(x, memory)
-        for block in self.blocks:
-            x = block(x, memory)
-        return x
+        return run_blocks(self.blocks, self.embedding(x, memory), memory, keep_tokens=self.keep_tokens)
 
 
 class QKFormer(SpikingModel):
@@ -177,7 +182,7 @@ class QKFormer(SpikingModel):
         super().__init__(config)
         vocabulary = config.vocabulary()
         rates = iter(drop_path_rates(config.drop_path, sum(config.stage_depths)))
-        values, channels = self.encoder.values, config.in_channels
+        values, channels, skips = self.encoder.values, config.in_channels, config.build_skips()
         self.stages = nn.ModuleList()
         for i, (width, depth) in enumerate(zip(config.widths, config.stage_depths, strict=True)):
             embedding = _embedding(config, i, channels, values, vocabulary)
@@ -188,8 +193,10 @@ class QKFormer(SpikingModel):
                 attention=config.attention if width == config.dim else config.token_attention,
                 mlp_ratio=config.mlp_ratio,
                 init="kaiming_uniform",
+                skips=skips,
+                keep_tokens=config.keep_tokens,
             )
-            self.stages.append(Stage(embedding, blocks))
+            self.stages.append(Stage(embedding, blocks, config.keep_tokens))
             values, channels = values_behind(blocks, config.shortcut, embedding.values, vocabulary), width
         if config.ssa_time_axis == "batch_mixed":
             for block in blocks:

@@ -90,7 +90,13 @@ class SDT(TrunkModel):
         )
         rates = drop_path_rates(config.drop_path, config.depth)
         self.blocks = build_blocks(
-            plan, rates, attention=config.attention, mlp_ratio=config.mlp_ratio, init="trunc_normal"
+            plan,
+            rates,
+            attention=config.attention,
+            mlp_ratio=config.mlp_ratio,
+            init="trunc_normal",
+            skips=config.build_skips(),
+            keep_tokens=config.keep_tokens,
         )
         # Behind a stream of spikes their mean is the rate that a neuron would only hide.
         neuron = vocabulary.build_neuron() if config.shortcut == "membrane" else None

@@ -34,12 +34,14 @@ from spikeformers.layers import (
     Neuron,
     PlanePoolingHead,
     PoolingStem,
+    Skips,
     Unused,
     Values,
     across_samples,
     build_blocks,
     drop_path_rates,
     linear_projection,
+    run_blocks,
     values_behind,
 )
 from spikeformers.layers.memory import TakesMemory
@@ -95,6 +97,11 @@ class SGLFormerConfig(ProductTrunkConfig):
             f'"per_sample" with {self.attention!r} and {self.shortcut!r}.',
         )
         require(
+            self.keep_tokens == 1,
+            f"keep_tokens must be 1, got {self.keep_tokens:g}: the local parts of SGLFormer convolve whole maps, of "
+            "which no token can be left out.",
+        )
+        require(
             self.stem_time_axis == "per_sample" or self.tokenizer == "convolutional",
             'stem_time_axis = "batch_mixed" is what a convolutional stem does; take "per_sample" with patches.',
         )
@@ -110,6 +117,11 @@ class SGLFormerConfig(ProductTrunkConfig):
         return 5
 
     @property
+    def blocks_by_stage(self) -> tuple[int, ...]:
+        """The local part and the pairs of each block."""
+        return (1 + self.global_pairs,) * self.depth
+
+    @property
     def widths(self) -> tuple[int, ...]:
         """Channels of the tokenizer's stages."""
         first = 6 if self.form == "cifar" else 8
@@ -123,12 +135,13 @@ class SGLBlock(TakesMemory):
         config: of the model.
         plan: of the global attentions; its `inputs` are the values of the stream in front.
         drop_path: stochastic depth of the local part and of each pair.
+        skips: delayed skips of the model; the local part and each pair are a block to them.
 
     Attributes:
         values: declared values of the stream behind it.
     """
 
-    def __init__(self, config: SGLFormerConfig, plan: AttentionPlan, drop_path: list[float]) -> None:
+    def __init__(self, config: SGLFormerConfig, plan: AttentionPlan, drop_path: list[float], skips: Skips) -> None:
         super().__init__()
         vocabulary, shortcut = plan.vocabulary, plan.shortcut
         unbiased = linear_projection(bias=False, init="kaiming_uniform")
@@ -147,6 +160,7 @@ class SGLBlock(TakesMemory):
             init="kaiming_uniform",
             convolution=convolution,
             mlp_bias=False,
+            skips=skips,
         )
         between = values_behind(local, shortcut, plan.inputs, vocabulary)
         self.local = local[0]
@@ -157,6 +171,7 @@ class SGLBlock(TakesMemory):
             mlp_ratio=config.mlp_ratio,
             init="kaiming_uniform",
             mlp_bias=config.form == "imagenet",
+            skips=skips,
         )
         self.values = values_behind(self.pairs, shortcut, between, vocabulary)
         if config.form == "imagenet":
@@ -166,10 +181,7 @@ class SGLBlock(TakesMemory):
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, H, W] -> the same."""
-        x = self.local(x, memory)
-        for pair in self.pairs:
-            x = pair(x, memory)
-        return x
+        return run_blocks([self.local, *self.pairs], x, memory)
 
 
 class SGLFormer(TrunkModel):
@@ -225,9 +237,9 @@ def _blocks(config: SGLFormerConfig, plan: AttentionPlan) -> tuple[nn.ModuleList
     """The blocks, and the values of the stream behind them."""
     each = 1 + config.global_pairs
     rates: Iterator[float] = iter(drop_path_rates(config.drop_path, config.depth * each))
-    blocks, values = nn.ModuleList(), plan.inputs
+    blocks, values, skips = nn.ModuleList(), plan.inputs, config.build_skips()
     for _ in range(config.depth):
-        block = SGLBlock(config, replace(plan, inputs=values), list(islice(rates, each)))
+        block = SGLBlock(config, replace(plan, inputs=values), list(islice(rates, each)), skips)
         values = block.values
         blocks.append(block)
     return blocks, values

@@ -19,7 +19,7 @@ comes first: per location and in front of the last linear (temporal), per step (
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from typing import ClassVar, cast, get_args
@@ -44,6 +44,7 @@ from spikeformers.layers import (
     Vocabulary,
     attention_branches,
     build_attention,
+    check_chosen_tokens,
     drop_path_rates,
     linear_projection,
 )
@@ -97,6 +98,11 @@ class SpikeformerConfig(BlocksConfig):
             object.__setattr__(self, "built_time_steps", self.time_steps)
         for word in ("attention_scale", "attention_v_threshold"):
             require_positive(word, getattr(self, word))
+        require(
+            self.interaction == "none" or self.attention not in get_args(SpaceTime),
+            f"the interaction {self.interaction!r} is one of queries over time, which the attention {self.attention!r} "
+            'has by itself, or has no neurons for. Take an attention of the other families, or interaction = "none".',
+        )
         self._check_tokenizer()
         require(self.table_steps >= 1, f"built_time_steps must be at least 1, got {self.built_time_steps}.")
         for word in ("image_size", "built_image_size"):
@@ -162,9 +168,7 @@ class Spikeformer(TrunkModel):
         vocabulary = config.vocabulary()
         self.tokenizer = self._build_tokenizer(config, vocabulary)
         self.embedding = SpaceTimeEmbedding(config.dim, config.table_size, config.table_steps)
-        self.blocks = nn.ModuleList(
-            _block(config, vocabulary, rate) for rate in drop_path_rates(config.drop_path, config.depth)
-        )
+        self.blocks = _blocks(config, vocabulary)
         self.head = SequencePoolingHead(config.dim, config.num_classes)
 
     def embed(self, tokens: Tensor) -> Tensor:
@@ -187,21 +191,37 @@ class Spikeformer(TrunkModel):
         )
 
 
-def _block(config: SpikeformerConfig, vocabulary: Vocabulary, drop_path: float) -> Block:
+def _blocks(config: SpikeformerConfig, vocabulary: Vocabulary) -> nn.ModuleList:
+    plan = _plan(config, replace(vocabulary, chosen_tokens=config.keep_tokens < 1))
+    skips, blocks = config.build_skips(), nn.ModuleList()
+    for rate in drop_path_rates(config.drop_path, config.depth):
+        entering = skips.enter(config.dim, REAL, "membrane", vocabulary)
+        blocks.append(_block(config, plan, rate))
+        skips.leave(blocks[-1], entering, REAL)
+    if config.keep_tokens < 1:
+        check_chosen_tokens(blocks, plan, config.keep_tokens)
+    return blocks
+
+
+def _block(config: SpikeformerConfig, plan: AttentionPlan, drop_path: float) -> Block:
     hidden = int(config.dim * config.mlp_ratio)
     mlp = Unit(
         norm=LayerNorm(config.dim),
         expand=Linear(config.dim, hidden, inputs=REAL),
-        neuron=vocabulary.build_neuron(),
-        contract=Linear(hidden, config.dim, inputs=vocabulary.spikes),
+        neuron=plan.vocabulary.build_neuron(),
+        contract=Linear(hidden, config.dim, inputs=plan.vocabulary.spikes),
     )
-    return Block(partial(Add, drop_path), **_attention(config, vocabulary), mlp=mlp)
+    return Block(partial(Add, drop_path), **_attention(config, plan), mlp=mlp)
 
 
-def _attention(config: SpikeformerConfig, vocabulary: Vocabulary) -> dict[str, nn.Module]:
+def _attention(config: SpikeformerConfig, plan: AttentionPlan) -> dict[str, nn.Module]:
     if config.attention in get_args(SpaceTime):
         return attention_branches(cast(SpaceTime, config.attention), config.dim, config.heads)
-    plan = AttentionPlan(
+    return {"attention": build_attention(config.attention, plan)}
+
+
+def _plan(config: SpikeformerConfig, vocabulary: Vocabulary) -> AttentionPlan:
+    return AttentionPlan(
         dim=config.dim,
         heads=config.heads,
         inputs=REAL,
@@ -213,4 +233,3 @@ def _attention(config: SpikeformerConfig, vocabulary: Vocabulary) -> dict[str, n
         scale=config.attention_scale,
         grid=(config.image_size[0] // config.stride, config.image_size[1] // config.stride),
     )
-    return {"attention": build_attention(config.attention, plan)}

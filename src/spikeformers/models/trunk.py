@@ -24,13 +24,15 @@ from spikeformers.layers import (
     build_blocks,
     drop_path_rates,
     linear_projection,
+    run_blocks,
 )
 from spikeformers.models.base import SpikingModel
-from spikeformers.models.config import ModelConfig, require, require_positive
+from spikeformers.models.config import require, require_positive
+from spikeformers.models.plug_ins import PlugInWords
 
 
 @dataclass(frozen=True, kw_only=True)
-class BlocksConfig(ModelConfig):
+class BlocksConfig(PlugInWords):
     """Words of blocks of self-attention over tokens of one width.
 
     Args:
@@ -66,6 +68,11 @@ class BlocksConfig(ModelConfig):
     def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
         """Those of every model, and the attention."""
         return {**super().word_registries(), "attention": (ATTENTIONS, "attention")}
+
+    @property
+    def blocks_by_stage(self) -> tuple[int, ...]:
+        """All of one stage."""
+        return (self.depth,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,9 +160,7 @@ class TrunkModel(SpikingModel):
         for stride in earlier:
             yield stride, next(maps)
         x = self.embed(next(maps))
-        for block in self.blocks:
-            x = block(x, memory)
-        yield last, x
+        yield last, run_blocks(self.blocks, x, memory, keep_tokens=self.config.keep_tokens)
 
 
 class ProductTrunkModel(TrunkModel):
@@ -196,7 +201,15 @@ class ProductTrunkModel(TrunkModel):
             grid=config.grid,
         )
         rates = drop_path_rates(config.drop_path, config.depth)
-        self.blocks = build_blocks(plan, rates, attention=config.attention, mlp_ratio=config.mlp_ratio, init=init)
+        self.blocks = build_blocks(
+            plan,
+            rates,
+            attention=config.attention,
+            mlp_ratio=config.mlp_ratio,
+            init=init,
+            skips=config.build_skips(),
+            keep_tokens=config.keep_tokens,
+        )
         self.head = MeanHead(config.dim, config.num_classes)
 
 
