@@ -83,7 +83,7 @@ def test_the_parameter_count_is_the_official_one(name: str, parameters: int) -> 
 
 @pytest.mark.parametrize(("size", "millions"), PRINTED.items())
 def test_the_parameter_count_is_the_printed_one(size: str, millions: float) -> None:
-    names = [name for name in NAMES if name.endswith(f"former_{size}") or name.endswith(f"former_cml_{size}")]
+    names = [name for name in TRUNKS if name.endswith(f"former_{size}") or name.endswith(f"former_cml_{size}")]
     assert names
     for name in names:
         assert abs(catalog.get(name).parameters / 1e6 - millions) < 0.01

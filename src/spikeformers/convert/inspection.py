@@ -21,7 +21,7 @@ from spikeformers.models.checkpoint import Header, read_checkpoint, read_header
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
 # Words a user should say whenever tensors do not show them.
-_ASKED = ("heads", "time_steps")
+_ASKED = ("heads", "time_steps", "ssa_time_axis")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,7 +222,7 @@ def _head(head: str, words: Mapping[str, Any]) -> str:
 def _sizes(words: Mapping[str, Any]) -> dict[str, Any]:
     words = _plain(words)
     return {
-        "depth": words.get("depth", words.get("depths_by_stage")),
+        "depth": next((words[word] for word in ("depth", "depths_by_stage", "stage_depths") if word in words), None),
         "width": words.get("dim", words.get("dims")),
         "num_classes": words.get("num_classes"),
         "in_channels": words.get("in_channels"),
