@@ -67,8 +67,10 @@ def awake(name: str) -> SpikingModel:
     gradient.
     """
     hybrid = name.startswith("spikeformer_")  # its MLP's neuron sees a linear that starts at a fiftieth
+    interacts = "interaction" in spikeformers.catalog.get(name).config  # with neurons of its own behind the queries
     words = fitting(name, attention_scale=1.0, attention_v_threshold=0.25)
-    model = tiny_model(name, **words, v_threshold=0.1 if hybrid else 1.0).train()
+    words |= {"interaction": "tim(threshold_in=0.01, threshold_out=0.1)"} if interacts else {}
+    model = tiny_model(name, **words, v_threshold=0.1 if hybrid else 0.5 if interacts else 1.0).train()
     for _, parameter in live_parameters(model):
         if parameter.dim() > 1 and not parameter.any():
             nn.init.normal_(parameter, std=0.1)  # a linear that starts at zero hides what is in front of it

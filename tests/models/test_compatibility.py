@@ -22,6 +22,9 @@ AT_ONCE_WORDS: set[tuple[str, Any]] = set()
 # The reason is in parts of it. A combination that is refused and not listed here is a regression.
 REFUSED = {
     ("e_spikeformer", "shortcut", "iand"): "logic of binary spikes",
+    ("spikeformer", "interaction", "tim"): "has by itself",
+    ("tim", "neuron", "psn"): "needs each time step before the next",
+    **{("tim", "attention", word): "has no queries" for word in ("divided", "fourier", "frozen", "haar")},
     **{("spikeformer", "shortcut", word): "stream is real" for word in ("membrane", "sew", "vanilla", "iand")},
     **{
         (family, "tokenizer", word): "has no tokenizer"

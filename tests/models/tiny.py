@@ -53,10 +53,10 @@ def smallest(**overrides: Any) -> SpikingModel:
 
 
 def random_input(model: SpikingModel, batch: int, tokens: tuple[int, int] = (2, 2)) -> Tensor:
-    """Event frames where the model takes two polarities, an image its encoder takes otherwise; in the model's dtype."""
+    """Event frames where the model takes two polarities as they come, else an image its encoder takes; in its dtype."""
     c, dtype = model.config, next(model.parameters()).dtype
     size = (tokens[0] * model.stride, tokens[1] * model.stride)
-    if c.in_channels == 2:
+    if c.in_channels == 2 and c.encoder == "direct":
         return torch.randint(0, 3, (batch, c.time_steps, 2, *size)).to(dtype)
     draw = torch.randn if c.encoder == "direct" else torch.rand
     return draw(batch, c.in_channels, *size, dtype=dtype)

@@ -35,6 +35,7 @@ SMALL: dict[str, Any] = {
 # Words that choose parts, in the order they are shown, and values where no registry or type lists them.
 WORDS: dict[str, tuple[Any, ...]] = {
     "attention": (),
+    "interaction": (),
     "neuron": (),
     "norm": (),
     "shortcut": (),

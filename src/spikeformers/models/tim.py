@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from spikeformers.layers import Neuron, PatchSplitting, Unused
+from spikeformers.layers import LIF, Neuron, PatchSplitting, Unused
 from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel
 from spikeformers.ops import Surrogate
 
@@ -54,6 +54,6 @@ def _constants(neuron: Neuron, surrogate: Surrogate) -> Unused:
     """The threshold and slope that their neurons keep as parameters: those of this neuron, for whoever reads them."""
     constants = Unused(threshold=())
     constants.act_fun = Unused(alpha=())
-    nn.init.constant_(constants.threshold, neuron.v_threshold or 0.0)
+    nn.init.constant_(constants.threshold, neuron.dynamics.v_threshold if isinstance(neuron, LIF) else 0.0)
     nn.init.constant_(constants.act_fun.alpha, surrogate.slope)
     return constants

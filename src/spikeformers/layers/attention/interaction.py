@@ -147,6 +147,7 @@ def require_queries(built: object, attention: str, plan: AttentionPlan) -> None:
     name, _ = parse_word(plan.vocabulary.interaction)
     if name != "none" and getattr(built, "interaction", None) is None:
         raise ConfigError(
-            f"the interaction {name!r} is one of queries over time, and the attention {attention!r} has no queries. "
+            f"the interaction {name!r} is one of queries over time, and the attention {attention!r} has no queries that "
+            "could meet those of the time step before. "
             'Take another attention, or interaction = "none".'
         )
