@@ -34,6 +34,8 @@ DATASETS = {
     "meta_spikeformer": ("imagenet",),
     "e_spikeformer": ("imagenet",),
     "spikeformer": ("imagenet", *EVENTS),
+    "tim": ("cifar10dvs",),
+    "sglformer": ("cifar10", "cifar100", "imagenet", *EVENTS),
 }
 
 # What the papers' released code sets, typed from our notes on it and not from the recipes: one table for each of its
@@ -330,6 +332,57 @@ SPIKEFORMER_GESTURE = SPIKEFORMER_EVENTS | {
     "schedule.warmup_epochs": 20,
     "schedule.rates": (),
 }
+# Less is known of it.
+TIM_CIFAR10DVS = {
+    "time_steps": 10,
+    "image_size": (64, 64),
+    "attention_v_threshold": 1.0,
+    "interaction": "tim(alpha=0.5, threshold_in=1.0, threshold_out=1.0)",
+    "detach_membrane": True,
+    "batch_size": 16,
+    "images.normalise": False,
+    "optimizer.name": "adamw",
+    "optimizer.lr": 5e-3,
+    "optimizer.weight_decay": 1e-4,
+    "schedule.epochs": 500,
+    "schedule.rates": (),  # a cosine
+    "loss.label_smoothing": 0.1,
+}
+SGLFORMER_CIFAR = {
+    "time_steps": 4,
+    "batch_size": 64,
+    "augment.mixup": 0.5,
+    "optimizer.name": "adamw",
+    "optimizer.lr": 1e-3,
+    "optimizer.weight_decay": 0.06,
+    "schedule.epochs": 400,
+    "schedule.warmup_epochs": 20,
+    "schedule.rates": (),
+}
+SGLFORMER_IMAGENET = {
+    "time_steps": 4,
+    "batch_size": 32 * 8 * 2,
+    "accumulate": 2,
+    "augment.policy": "rand-m9-mstd0.5-inc1",
+    "augment.erasing": 0.25,
+    "optimizer.name": "adamw",
+    "optimizer.lr": 6e-4,
+    "optimizer.lr_batch_size": 256,
+    "optimizer.weight_decay": 0.05,
+    "schedule.epochs": 200,
+    "schedule.warmup_epochs": 5,
+    "loss.label_smoothing": 0.1,
+}
+SGLFORMER_CIFAR10DVS = {
+    "time_steps": 10,
+    "batch_size": 16,
+    "images.normalise": False,
+    "optimizer.name": "adamw",
+    "optimizer.lr": 5e-3,
+    "optimizer.weight_decay": 0.06,
+    "schedule.epochs": 96,
+}
+SGLFORMER_GESTURE = SGLFORMER_CIFAR10DVS | {"time_steps": 16, "schedule.epochs": 192}
 
 WORDS_OF = {
     "spikformer_cifar10": SPIKFORMER_CIFAR,
@@ -371,6 +424,12 @@ WORDS_OF = {
     "spikeformer_imagenet": SPIKEFORMER_IMAGENET,
     "spikeformer_cifar10dvs": SPIKEFORMER_CIFAR10DVS,
     "spikeformer_dvs128_gesture": SPIKEFORMER_GESTURE,
+    "tim_cifar10dvs": TIM_CIFAR10DVS,
+    "sglformer_cifar10": SGLFORMER_CIFAR,
+    "sglformer_cifar100": SGLFORMER_CIFAR,
+    "sglformer_imagenet": SGLFORMER_IMAGENET,
+    "sglformer_cifar10dvs": SGLFORMER_CIFAR10DVS,
+    "sglformer_dvs128_gesture": SGLFORMER_GESTURE,
 }
 
 
