@@ -1,10 +1,17 @@
 """Self-attention and other mixers of tokens, by word.
 
-ssa, sdsa3   scale Q K^T V and a neuron (Spikformer; Meta-SpikeFormer)
-sdsa1        Q masked by a neuron on the sum of K (*) V (Spike-driven Transformer)
-sdsa2        V masked by a neuron on the sum of Q (formula not certain)
-sdsa4        sdsa3 with a learned threshold (no code was released)
-softmax      of real activations: what the ANN twin of each of them has
+ssa, sdsa3                 scale Q K^T V and a neuron (Spikformer; Meta-SpikeFormer)
+sdsa1, sdsa2               Q, or V, masked by a neuron on a sum over positions (Spike-driven Transformer)
+sdsa4                      sdsa3 with a learned threshold (no code was released)
+qk_token                   K masked by a neuron on the sum of Q over channels (QKFormer)
+local_ssa, local_softmax   within each of g x g strided groups of tokens (SGLFormer)
+statten                    ssa over the tokens of a few time steps together (STAtten)
+a2os2a                     binary Q, real K, ternary V, no scale (A2OS2A)
+xnor_ssa                   ssa that counts joint silence too
+softmax                    of real activations: what the ANN twin of most of them has
+divided                    softmax along time, then along space (Spikeformer)
+fourier, haar              fixed transforms of the tokens (attention-free Spikformer)
+frozen                     a random map of the tokens that nobody learns: the control
 
 Every file of this folder is read: a new attention is one file, and its word is there (see `registry`).
 """

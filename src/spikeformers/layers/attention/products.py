@@ -61,13 +61,17 @@ class SpikingSelfAttention(SelfAttention):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Return scale Q K^T V for heads [T, B, h, d, N], channels before tokens."""
+        return self.multiply(q, k, v, self.inner, self.outer)
+
+    def multiply(self, q: Tensor, k: Tensor, v: Tensor, inner: MatrixProduct, outer: MatrixProduct) -> Tensor:
+        """Q K^T V by these two products, in the order of this attention."""
         channels, tokens = q.shape[-2:]
         if self.order == "qk" or (self.order == "cheaper" and tokens < channels):
-            scores = self.inner(k.transpose(-1, -2), q)  # [T, B, h, N, N], keys by queries
-            out: Tensor = self.outer(v, scores)
+            scores = inner(k.transpose(-1, -2), q)  # [T, B, h, N, N], keys by queries
+            out: Tensor = outer(v, scores)
         else:
-            context = self.inner(v, k.transpose(-1, -2))  # [T, B, h, d, d]
-            out = self.outer(q.transpose(-1, -2), context.transpose(-1, -2)).transpose(-1, -2)
+            context = inner(v, k.transpose(-1, -2))  # [T, B, h, d, d]
+            out = outer(q.transpose(-1, -2), context.transpose(-1, -2)).transpose(-1, -2)
         return out
 
 

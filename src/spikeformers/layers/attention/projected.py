@@ -68,11 +68,15 @@ class SelfAttention(TakesMemory, ABC):
         """[T, B, C, ...] -> the same."""
         if self.input_neuron is not None:
             x = self.input_neuron(x, memory)
+        out: Tensor = self.projection(self.mix(memory, **self.parts(x, memory)), memory)
+        return out
+
+    def parts(self, x: Tensor, memory: Memory | None) -> dict[str, Tensor]:
+        """What `mix` is given, by name, of the stream or the spikes it became [T, B, C, ...]."""
         parts = {name: getattr(self, name)(x, memory) for name in self.uses}
         if self.interaction is not None:
             parts["q"] = self.interaction(parts["q"], memory)
-        out: Tensor = self.projection(self.mix(memory, **parts), memory)
-        return out
+        return parts
 
     @abstractmethod
     def mix(self, memory: Memory | None, **parts: Tensor) -> Tensor:
