@@ -17,6 +17,7 @@ TINY: dict[str, Any] = {
     "depth": 2,
     "dims": [16, 16, 32, 32],
     "depths_by_stage": [1, 1, 1, 1, 1],
+    "stage_depths": [1, 1],
     "heads": 4,
     "mlp_ratio": 2,
     "num_classes": 5,
