@@ -105,7 +105,7 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, ..., C, L] -> [T, B, ..., C', L]."""
-        return super().forward(x.flatten(0, -3)).unflatten(0, x.shape[:-2])
+        return torch.unflatten(super().forward(x.flatten(0, -3)), 0, x.shape[:-2])
 
     def op_spec(self) -> OpSpec:
         """The convolution."""

@@ -54,6 +54,8 @@ def _constants(neuron: Neuron, surrogate: Surrogate) -> Unused:
     """The threshold and slope that their neurons keep as parameters: those of this neuron, for whoever reads them."""
     constants = Unused(threshold=())
     constants.act_fun = Unused(alpha=())
-    nn.init.constant_(constants.threshold, neuron.dynamics.v_threshold if isinstance(neuron, LIF) else 0.0)
-    nn.init.constant_(constants.act_fun.alpha, surrogate.slope)
+    nn.init.constant_(
+        constants.get_parameter("threshold"), neuron.dynamics.v_threshold if isinstance(neuron, LIF) else 0.0
+    )
+    nn.init.constant_(constants.get_parameter("act_fun.alpha"), surrogate.slope)
     return constants

@@ -186,7 +186,9 @@ def test_every_attention_with_queries_takes_it_and_the_others_say_why_not(word: 
     except ConfigError:
         pytest.skip("needs another plan than the smallest")
     if not hasattr(plain, "q"):
-        with pytest.raises(ConfigError, match=f"'tim' is one of queries over time, and the attention '{word}' has no"):
+        with pytest.raises(
+            ConfigError, match=f"'tim' is one of queries over time, and the attention '{word}' has no q"
+        ):
             build(word, **plan)
         return
     attention = build(word, **plan)
@@ -194,7 +196,7 @@ def test_every_attention_with_queries_takes_it_and_the_others_say_why_not(word: 
     attention.interaction.register_forward_hook(lambda module, inputs, output: seen.extend([inputs[0], output]))
     q: list[Tensor] = []
     attention.q.register_forward_hook(lambda module, inputs, output: q.append(output))
-    x = torch.randint(0, 3, (3, 2, 8, 4, 4), generator=torch.Generator().manual_seed(1)).float()
+    x = torch.randint(0, 3, (4, 2, 8, 4, 4), generator=torch.Generator().manual_seed(1)).float()
     attention.train()(x).sum().backward()
     assert torch.equal(seen[0], q[0])
     assert not torch.equal(seen[1], q[0])

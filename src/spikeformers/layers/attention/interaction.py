@@ -67,13 +67,13 @@ class TemporalInteraction(StepByStep):
         queries = q.flatten(3)
         if queries.shape[3] != self.tokens:
             raise InputError(
-                f"a temporal interaction is built for one number of tokens, this one for {self.tokens}, and the map has "
-                f"{queries.shape[3]}. Give the model inputs of its image_size, or build it with theirs."
+                f"a temporal interaction is built for one number of tokens, this one for {self.tokens}, and the map "
+                f"has {queries.shape[3]}. Give the model inputs of its image_size, or build it with theirs."
             )
         state = Memory({}) if memory is None else memory
         y = state.recall(self, "y")
         outputs = []
-        for t, q_t in enumerate(queries.split(1)):  # [1, B, C, N]
+        for t, q_t in enumerate(torch.split(queries, 1)):  # [1, B, C, N]
             # Neurons recall what they kept at the step before, of which a caller's memory knows the first only.
             state = Memory(state.after) if t else state
             y = q_t if y is None else self._next(y, q_t, state)
@@ -96,9 +96,12 @@ class TemporalInteraction(StepByStep):
 
 def _require_steps(neuron: Neuron, channels: int, word: str) -> None:
     """Refuse a neuron that cannot be run one time step at a time."""
+    silence = torch.zeros(1, 1, channels, 1)
+    if silence.is_meta:  # a model that is only to be counted cannot run
+        return
     try:
         with torch.no_grad():
-            neuron(torch.zeros(1, 1, channels, 1), Memory({}))
+            neuron(silence, Memory({}))
     except NotStreamable as error:
         raise ConfigError(
             f"a temporal interaction needs each time step before the next, and the neuron {word!r} all at once: {error}"
@@ -147,7 +150,7 @@ def require_queries(built: object, attention: str, plan: AttentionPlan) -> None:
     name, _ = parse_word(plan.vocabulary.interaction)
     if name != "none" and getattr(built, "interaction", None) is None:
         raise ConfigError(
-            f"the interaction {name!r} is one of queries over time, and the attention {attention!r} has no queries that "
-            "could meet those of the time step before. "
+            f"the interaction {name!r} is one of queries over time, and the attention {attention!r} has no queries "
+            "that could meet those of the time step before. "
             'Take another attention, or interaction = "none".'
         )
