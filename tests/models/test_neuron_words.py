@@ -40,10 +40,10 @@ def test_what_reaches_the_threshold_is_what_fires(word: str) -> None:
             assert reaching == pytest.approx(layer.spikes, abs=2 if "psn" in word else 0)
 
 
-@pytest.mark.parametrize(
-    ("word", "each"),
-    [("lif", 1), ("clif", 2), ("sliding_psn", 3), ("sliding_psn(order=2)", 1), ("psn", 3), ("relu", 0)],
-)
+KEPT = {"lif": 1, "clif": 2, "sliding_psn": 3, "sliding_psn(order=2)": 1, "psn": 3, "relu": 0}
+
+
+@pytest.mark.parametrize(("word", "each"), KEPT.items())
 def test_what_is_kept_is_counted(word: str, each: int) -> None:
     model = smallest(neuron=word)
     neurons = {row.name: row for row in count(model, random_input(model, 2)).rows if row.kind == "neuron"}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from spikeformers.errors import ConfigError
 from spikeformers.layers.memory import Memory, TakesMemory
 from spikeformers.layers.norms.batch_norm import BatchNorm
+from spikeformers.layers.norms.gated import GatedBatchNorm
 from spikeformers.layers.norms.tdbn import ThresholdDependentBatchNorm
 from spikeformers.layers.norms.tebn import TemporalEffectiveBatchNorm
 from spikeformers.layers.words import build_from_word
@@ -20,6 +21,7 @@ NORMS: dict[str, BuildNorm] = {
     "batch_norm": BatchNorm,
     "tdbn": ThresholdDependentBatchNorm,
     "tebn": TemporalEffectiveBatchNorm,
+    "gated": GatedBatchNorm,
 }
 
 

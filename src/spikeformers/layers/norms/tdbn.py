@@ -14,7 +14,8 @@ class ThresholdDependentBatchNorm(BatchNorm):
     """weight alpha v_threshold (x - mean) / sqrt(variance + eps) + bias (tdBN, Zheng et al., AAAI 2021).
 
     Mean and variance as those of `BatchNorm`, over time, batch and positions. Currents then start with a spread of
-    alpha thresholds. v_threshold is that of the config, also in front of a neuron with one of its own.
+    alpha thresholds. v_threshold is that of the config, also in front of a neuron with one of its own. SpikingJelly's
+    has the factor in the start of its weight instead, which is the same function before training.
 
     Args:
         channels: C.
