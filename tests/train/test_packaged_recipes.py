@@ -15,6 +15,7 @@ OURS = {
     "cifar10_jpeg",
     "digits_e_spikeformer",
     "digits_meta_spikeformer",
+    "digits_qkformer",
     "digits_sdt",
     "digits_spikeformer",
     "digits_spikformer",
@@ -34,6 +35,7 @@ DATASETS = {
     "meta_spikeformer": ("imagenet",),
     "e_spikeformer": ("imagenet",),
     "spikeformer": ("imagenet", *EVENTS),
+    "qkformer": ("cifar10", "cifar100", "imagenet", *EVENTS),
     "tim": ("cifar10dvs",),
     "sglformer": ("cifar10", "cifar100", "imagenet", *EVENTS),
 }
@@ -332,6 +334,19 @@ SPIKEFORMER_GESTURE = SPIKEFORMER_EVENTS | {
     "schedule.warmup_epochs": 20,
     "schedule.rates": (),
 }
+QKFORMER_CIFAR = SPIKINGFORMER_CIFAR | {"optimizer.lr": 1e-3, "schedule.epochs": 400}
+QKFORMER_IMAGENET = META_IMAGENET | {
+    "time_steps": 4,
+    "batch_size": 8 * 32 * 2,
+    "accumulate": 2,
+    "optimizer.name": "adamw",
+    "optimizer.eps": 1e-8,
+    "optimizer.clip_norm": 0.0,
+    "optimizer.trust_clip": False,
+    "schedule.warmup_epochs": 5,
+}
+QKFORMER_CIFAR10DVS = CIFAR10DVS | {"mlp_ratio": 1, "optimizer.lr": 5e-3}
+QKFORMER_GESTURE = GESTURE | {"mlp_ratio": 4, "schedule.min_lr": 2e-5}
 # Less is known of it.
 TIM_CIFAR10DVS = {
     "time_steps": 10,
@@ -424,6 +439,12 @@ WORDS_OF = {
     "spikeformer_imagenet": SPIKEFORMER_IMAGENET,
     "spikeformer_cifar10dvs": SPIKEFORMER_CIFAR10DVS,
     "spikeformer_dvs128_gesture": SPIKEFORMER_GESTURE,
+    "qkformer_cifar10": QKFORMER_CIFAR,
+    "qkformer_cifar100": QKFORMER_CIFAR,
+    "qkformer_imagenet": QKFORMER_IMAGENET,
+    "qkformer_imagenet_10_768": QKFORMER_IMAGENET | {"batch_size": 8 * 24 * 3, "accumulate": 3},
+    "qkformer_cifar10dvs": QKFORMER_CIFAR10DVS,
+    "qkformer_dvs128_gesture": QKFORMER_GESTURE,
     "tim_cifar10dvs": TIM_CIFAR10DVS,
     "sglformer_cifar10": SGLFORMER_CIFAR,
     "sglformer_cifar100": SGLFORMER_CIFAR,
@@ -451,8 +472,14 @@ def family(recipe: Recipe) -> str:
 def test_every_word_is_that_of_the_released_code(name: str) -> None:
     recipe = load_recipe(name)
     assert {key: word(recipe, key) for key in WORDS_OF[name]} == WORDS_OF[name]
-    # Of the published code, that of Meta-SpikeFormer alone scales the rate with the batch.
-    peaks = {"meta_spikeformer_imagenet": 2.4e-3, "e_spikeformer_imagenet": 4.8e-3}
+    # Of the published code, that of these alone scales the rate with the batch.
+    peaks = {
+        "meta_spikeformer_imagenet": 2.4e-3,
+        "e_spikeformer_imagenet": 4.8e-3,
+        "qkformer_imagenet": 1.2e-3,
+        "qkformer_imagenet_10_768": 1.35e-3,
+        "sglformer_imagenet": 1.2e-3,
+    }
     assert recipe.peak_lr == pytest.approx(peaks.get(name, recipe.optimizer.lr))
 
 
