@@ -33,6 +33,23 @@ def test_descriptions_become_words() -> None:
         assert words_of("sdt_v1", "static", {"output": output}) == {}
 
 
+def test_options_of_parts() -> None:
+    tim = golden("tim_dvs_intended")["config"]
+    words = words_of("tim", "dvs", tim)
+    assert words["interaction"] == "tim(alpha=0.5, threshold_in=0.3, threshold_out=0.5)"
+    assert words["detach_membrane"] is True
+    assert not {"tim_alpha", "tim_thresholds", "membrane_detached_between_steps"} & set(words)
+    # What is not said is that of the form, or of the part that was named.
+    assert words_of("tim", "dvs", {"tim_alpha": 0.25}) == {
+        "interaction": "tim(alpha=0.25, threshold_in=1.0, threshold_out=1.0)"
+    }
+    named = {"tim_alpha": 0.25, "interaction": "tim(threshold_in=2.0)"}
+    assert words_of("tim", "dvs", named) == {"interaction": "tim(threshold_in=2.0, alpha=0.25)"}
+    for wrong in (0.3, [0.3], [0.3, 0.5, 0.7]):
+        with pytest.raises(ConfigError, match=r"tim_thresholds is a list of 2 values, got"):
+            words_of("tim", "dvs", {"tim_thresholds": wrong})
+
+
 def test_words_of_ours_stay_as_they_are() -> None:
     ours = {"attention": "joint", "tokenizer": "patch", "tau": 1.5, "tokenizer_strides": (2, 2)}
     assert words_of("spikeformer", "plif_dvscifar10", ours, ("attention", "tokenizer")) == ours
