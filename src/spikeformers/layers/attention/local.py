@@ -86,6 +86,7 @@ class LocalSoftmaxSelfAttention(SoftmaxSelfAttention):
     """
 
     shown = "the softmax weight that each position receives, mean over all heads and queries of its group"
+    twin = None
 
     def __init__(self, plan: AttentionPlan, *, group: int = 2) -> None:
         _check(group, plan)
