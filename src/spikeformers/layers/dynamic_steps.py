@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from spikeformers.errors import ConfigError
-from spikeformers.layers.memory import Memory, streaming
+from spikeformers.layers.memory import Memory
 from spikeformers.layers.neurons import Neuron
 from spikeformers.layers.time_steps import checked_time_steps, steps_of
 
@@ -48,7 +48,7 @@ def with_dynamic_steps(neuron: Neuron, time_steps: int, *, skips: bool) -> Neuro
 
     With `skips` it runs over the live time steps as if the others were not there, in training as in eval mode. Without
     a masked step's spikes its score would have no gradient, and the step would never come back: in training the neuron
-    runs a second time over all steps, and the gradient of a mask is taken with the spikes of that.
+    runs a second time over all steps of the call, and the gradient of a mask is taken with the spikes of that.
 
     Args:
         neuron: of any kind.
@@ -83,9 +83,9 @@ def _with_dynamic_steps(kind: type[Neuron]) -> type[Neuron]:
             if memory is not None and not live:
                 memory.hold(self)
             out = _over(live, lambda seen: kind.forward(self, seen, memory), x)
-            if not (self.training and torch.is_grad_enabled()) or streaming(memory):
+            if not (self.training and torch.is_grad_enabled()):
                 return out
-            spikes = kind.forward(self, x).detach()
+            spikes = kind.forward(self, x, None if memory is None else memory.scratch()).detach()
             return out + (masks - masks.detach()) * spikes
 
         def reset_spikes(self, x: Tensor) -> Tensor | None:

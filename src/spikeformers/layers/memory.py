@@ -52,6 +52,10 @@ class Memory:
         made.streams, made.chosen = streaming(memory), chosen
         return made
 
+    def scratch(self) -> Memory:
+        """The same state before, and one after that nobody keeps: to see what would have been."""
+        return Memory(self._before)
+
     def recall(self, module: nn.Module, word: str = "v") -> Tensor | None:
         """The tensor kept one step ago, or None at rest."""
         return self._before.get((module, word))

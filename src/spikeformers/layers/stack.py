@@ -200,7 +200,7 @@ def check_chosen_tokens(blocks: nn.ModuleList, plan: AttentionPlan, keep_tokens:
 
 
 def _needs_a_map(module: nn.Module) -> str | None:
-    """ "convolution" or "pool" for a module that slides over positions; None for others."""
+    """What kind of operation slides over positions, "convolution" or "pool"; None of one that does not."""
     if isinstance(module, DescribesItself):
         kind = module.op_spec().kind
         return kind if kind == "convolution" else None

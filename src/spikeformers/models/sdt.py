@@ -10,7 +10,7 @@ carries parameters it never uses (`talking_heads`, and two learned time constant
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from spikeformers.layers import (
     AttentionPlan,
@@ -101,9 +101,10 @@ class SDT(TrunkModel):
         # Behind a stream of spikes their mean is the rate that a neuron would only hide.
         neuron = vocabulary.build_neuron() if config.shortcut == "membrane" else None
         self.head = SpikingHead(config.dim, config.num_classes, neuron=neuron, init="kaiming_uniform")
+        released = replace(vocabulary, dynamic_steps="none")
         if config.tokenizer == "convolutional":
-            self.tokenizer.unused_neuron = Unused.like(vocabulary.build_neuron())
+            self.tokenizer.unused_neuron = Unused.like(released.build_neuron())
         for block in self.blocks if config.attention == "sdsa1" else ():
             attention = block.get_submodule("attention")
             attention.talking_heads = Unused(weight=(config.heads, config.heads, 1))
-            attention.unused_neuron = Unused.like(vocabulary.build_neuron())
+            attention.unused_neuron = Unused.like(released.build_neuron())

@@ -28,7 +28,9 @@ def firing_statistics(statistics: FiringStatistics, label: str, on: str) -> Rend
     """
     steps = max((layer.time_steps for layer in statistics.layers), default=1)
     kinds = {_emits(layer) for layer in statistics.layers}
+    dynamic = any(layer.live_steps is not None for layer in statistics.layers)
     headers = ["layer", *["emits"] * (len(kinds) > 1), ">rate", ">±", *["by time step"] * (steps > 1)]
+    headers += [">live steps"] * dynamic
     table = new_table(*headers, ">neurons", ">never", ">always")
     table.columns[0].no_wrap = False  # names break on a narrow terminal before figures are lost
     for layer in statistics.layers:
@@ -38,6 +40,7 @@ def firing_statistics(statistics: FiringStatistics, label: str, on: str) -> Rend
             ">rate": _rate(layer.rate, statistics.graded),
             ">±": UNKNOWN if layer.deviation is None else _rate(layer.deviation, statistics.graded),
             "by time step": _over_time(layer.rate_by_step, statistics.graded),
+            ">live steps": UNKNOWN if layer.live_steps is None else f"{len(layer.live_steps)} of {layer.time_steps}",
         }
         shares = (percent(part / layer.neurons, 1) for part in (layer.dead_neurons, layer.saturated_neurons))
         table.add_row(*(cells[header] for header in headers), count(layer.neurons), *shares)
@@ -70,6 +73,8 @@ def _legend(statistics: FiringStatistics, kinds: set[str]) -> str:
         words.append("layers with real outputs have no spikes: theirs is the share of outputs other than zero")
     words.append("never, always: the share of neurons that fired at no time step of any sample, or at every one")
     words.append("a neuron is a channel at a position")
+    if any(layer.live_steps is not None for layer in statistics.layers):
+        words.append("live steps: those at which the layer has learned to put anything out")
     if len(kinds) == 1:
         words.append(f"all outputs are {kinds.pop()}")
     return "; ".join(words) + "."
@@ -86,5 +91,6 @@ def _row(layer: LayerFiring) -> dict[str, Any]:
     words = (
         "call", "values", "time_steps", "channels", "positions", "neurons", "spikes", "elements", "rate", "deviation",
         "rate_by_step", "dead_channels", "dead_neurons", "saturated_channels", "saturated_neurons", "v_threshold",
+        "live_steps",
     )  # fmt: skip
     return {"layer": layer.name, **{word: getattr(layer, word) for word in words}}

@@ -40,13 +40,15 @@ class Goal:
         """
         words = self.words
         with torch.autocast(x.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            if not (words.rate_weight or words.operations_weight):
+            if not (words.rate_weight or words.operations_weight or words.steps_weight):
                 return self._from_heads(self._heads(model, x), x, targets)
             with SpikePenalty(
                 model,
                 rate_weight=words.rate_weight,
                 rate_target=words.rate_target,
                 operations_weight=words.operations_weight,
+                steps_weight=words.steps_weight,
+                steps_budget=words.steps_budget,
             ) as penalty:
                 heads = self._heads(model, x)
             loss, logits = self._from_heads(heads, x, targets)

@@ -1,4 +1,4 @@
-"""Penalties on firing and on operations, differentiable through the spikes."""
+"""Penalties on firing, on operations and on live time steps, differentiable through the spikes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.hooks import RemovableHandle
 
 from spikeformers.errors import ConfigError
-from spikeformers.layers import DescribesItself, Neuron, OpSpec, Values
+from spikeformers.layers import DescribesItself, DynamicSteps, Neuron, OpSpec, Values
 from spikeformers.layers.fan_out import reads
 from spikeformers.layers.op_spec import spec_for
 from spikeformers.measure.stepwise import watch
@@ -36,13 +36,18 @@ class SpikePenalty:
     This follows the spiking synaptic penalty (p = 1) of Suetake et al., arXiv:2302.01500. Real inputs, such as images,
     count whole; products of two activations count where both are other than 0.
 
+    The step term is steps_weight max(0, m - steps_budget), where m is the share of the time steps, of all neuron layers
+    with dynamic ones, at which they are not masked (see `layers.dynamic_steps`; Datta et al., arXiv:2311.16456, in a
+    derived form). Its gradient reaches the scores straight through the masks.
+
     Args:
         model: its neurons and operations are watched inside the `with` block, and only there, until `loss`.
-        rate_weight, operations_weight: weights of the two terms; 0 leaves a term out, and its layers alone.
+        rate_weight, operations_weight: weights of two terms; 0 leaves a term out, and its layers alone.
         rate_target: firing rate that costs nothing.
+        steps_weight, steps_budget: weight of the third term, and the share of live steps that costs nothing.
 
     Raises:
-        ConfigError: a rate is to be penalised in a model without spiking neurons.
+        ConfigError: a rate is to be penalised in a model without spiking neurons, or steps in one without dynamic ones.
     """
 
     def __init__(
@@ -52,8 +57,11 @@ class SpikePenalty:
         rate_weight: float = 0.0,
         rate_target: float = 0.0,
         operations_weight: float = 0.0,
+        steps_weight: float = 0.0,
+        steps_budget: float = 0.0,
     ) -> None:
         self.rate_weight, self.rate_target, self.operations_weight = rate_weight, rate_target, operations_weight
+        self.steps_weight, self.steps_budget = steps_weight, steps_budget
         self._model = model
         self._neurons = [neuron for _, neuron in model.named_neurons()] if rate_weight else []
         self._operations: list[nn.Module] = []
@@ -62,6 +70,14 @@ class SpikePenalty:
         if rate_weight and not self._neurons:
             raise ConfigError(
                 "The model has no spiking neurons whose firing rate could be penalised; drop rate_weight."
+            )
+        self._dynamic = (
+            [module for module in model.modules() if isinstance(module, DynamicSteps)] if steps_weight else []
+        )
+        if steps_weight and not self._dynamic:
+            raise ConfigError(
+                "The model has no dynamic time steps that could be penalised; build it with dynamic_steps = "
+                '"integrate" or "skip", or drop steps_weight.'
             )
         self._handles: list[RemovableHandle] = []
         self._rates: list[Tensor] = []
@@ -98,6 +114,9 @@ class SpikePenalty:
         if self._counts:
             done = torch.stack([done for done, _ in self._counts]).sum()
             total = total + self.operations_weight * done / sum(dense for _, dense in self._counts)
+        if self._dynamic:
+            live = torch.cat([neuron.masks() for neuron in self._dynamic]).mean()
+            total = total + self.steps_weight * (live - self.steps_budget).relu()
         self._unhook()
         self._forget()
         return total

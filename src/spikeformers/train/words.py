@@ -211,12 +211,15 @@ class LossWords:
     rate_weight: float = 0.0  # weight of the penalty on firing rates above rate_target
     rate_target: float = 0.0
     operations_weight: float = 0.0  # weight of the penalty on operations, as a share of the dense ones
+    steps_weight: float = 0.0  # weight of the penalty on live time steps, as a share of all, above steps_budget
+    steps_budget: float = 0.0
 
     def __post_init__(self) -> None:
         require(0.0 <= self.label_smoothing < 1.0, "label_smoothing", self.label_smoothing, "in [0, 1)")
         require(self.tet is None or 0.0 <= self.tet <= 1.0, "tet", self.tet, "0 to 1")
-        for word in ("rate_weight", "rate_target", "operations_weight"):
+        for word in ("rate_weight", "rate_target", "operations_weight", "steps_weight"):
             require(getattr(self, word) >= 0.0, word, getattr(self, word), ">= 0")
+        require(0.0 <= self.steps_budget <= 1.0, "steps_budget", self.steps_budget, "a share, 0 to 1")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from spikeformers.catalog import official
 from spikeformers.errors import InputError
-from spikeformers.layers import Neuron
+from spikeformers.layers import DynamicSteps, Neuron
 from spikeformers.measure.batches import Progress, batches
 from spikeformers.measure.observe import fired, most, observe
 from spikeformers.measure.spikes.histogram import Histogram, HistogramTally, threshold_edges
@@ -41,6 +41,7 @@ class LayerFiring:
         saturated_channels, saturated_neurons: those that fired at every time step of every sample, of an integer
             neuron its largest each time; 0 where there is no largest.
         membrane: the potentials right before firing, at every time step; None where there is no threshold.
+        live_steps: the time steps at which a layer with dynamic ones is not masked; None of any other layer.
         v_threshold: what they are held against. An integer neuron emits a potential in units of it, rounded.
     """
 
@@ -63,6 +64,7 @@ class LayerFiring:
     saturated_neurons: int
     membrane: Histogram | None
     v_threshold: float | None
+    live_steps: tuple[int, ...] | None = None
 
     @property
     def neurons(self) -> int:
@@ -246,6 +248,7 @@ class _LayerTally:
             saturated_neurons=int(full.sum()),
             membrane=None if self.membrane is None else self.membrane.histogram(),
             v_threshold=self.neuron.v_threshold,
+            live_steps=self.neuron.live_steps() if isinstance(self.neuron, DynamicSteps) else None,
         )
 
     def _deviation(self) -> float | None:
