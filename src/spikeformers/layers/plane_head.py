@@ -112,7 +112,7 @@ class PlanePoolingHead(Head):
     def _each_alone(self, features: Tensor, conv: torch.nn.Module) -> Tensor:
         """What the convolution would give if every time step contributed what step t does, [T, B, C]."""
         if self.time_steps is None:
-            return torch.cat([conv(self._plane(step)) for step in features.split(1)])
+            return torch.cat([conv(self._plane(step)) for step in torch.split(features, 1)])
         plane = self._plane(features)
         bias = conv(torch.zeros_like(plane))
         alone = (torch.arange(len(features), device=plane.device) == t for t in range(len(features)))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, product
 from math import lcm
 from typing import Literal
 
@@ -44,6 +44,7 @@ from spikeformers.layers import (
     run_blocks,
     values_behind,
 )
+from spikeformers.layers.attention.local import LocalSelfAttention, LocalSoftmaxSelfAttention
 from spikeformers.layers.memory import TakesMemory
 from spikeformers.layers.words import parse_word
 from spikeformers.models.config import require, require_positive
@@ -218,19 +219,23 @@ class SGLFormer(TrunkModel):
         self.head = _head(config, values)
         for neuron in self._neurons_across_samples():
             across_samples(neuron)
+        local = (LocalSelfAttention, LocalSoftmaxSelfAttention)
+        self._group = lcm(*(module.group for module in self.modules() if isinstance(module, local)))
 
     def _neurons_across_samples(self) -> Iterator[Neuron]:
+        names = ["tokenizer.stages.0.neuron"] if self.config.stem_time_axis == "batch_mixed" else []
         if self.config.ssa_time_axis == "batch_mixed":
-            for block in self.blocks:
-                for pair in block.get_submodule("pairs"):
-                    yield pair.get_submodule("attention.projection.neuron")
-        if self.config.stem_time_axis == "batch_mixed":
-            yield self.tokenizer.get_submodule("stages.0.neuron")
+            pairs = product(range(self.config.depth), range(self.config.global_pairs))
+            names += [f"blocks.{block}.pairs.{pair}.attention.projection.neuron" for block, pair in pairs]
+        for name in names:
+            neuron = self.get_submodule(name)
+            assert isinstance(neuron, Neuron)
+            yield neuron
 
     @property
     def multiple(self) -> int:
         """The stride, times the groups of the local attention."""
-        return self.stride * lcm(*(getattr(module, "group", 1) for module in self.modules()))
+        return self.stride * self._group
 
 
 def _blocks(config: SGLFormerConfig, plan: AttentionPlan) -> tuple[nn.ModuleList, Values]:

@@ -6,6 +6,7 @@ copy of the whole map.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from spikeformers.errors import ConfigError, InputError
@@ -27,13 +28,13 @@ def split_by_phase(x: Tensor, group: int) -> Tensor:
             f"local attention splits maps [T, B, C, H, W] whose height and width are multiples of {group}, "
             f"got {list(x.shape)}. Take an image size that gives such maps, or another group."
         )
-    x = x.unflatten(4, (-1, group)).unflatten(3, (-1, group))  # [T, B, C, H/g, g, W/g, g]
+    x = torch.unflatten(torch.unflatten(x, 4, (-1, group)), 3, (-1, group))  # [T, B, C, H/g, g, W/g, g]
     return x.permute(0, 1, 4, 6, 2, 3, 5).flatten(1, 3)
 
 
 def join_phases(x: Tensor, group: int) -> Tensor:
     """Groups [T, B g g, C, H/g, W/g] -> the maps [T, B, C, H, W] they are from: undoes `split_by_phase`."""
-    x = x.unflatten(1, (-1, group, group))  # [T, B, g, g, C, H/g, W/g]
+    x = torch.unflatten(x, 1, (-1, group, group))  # [T, B, g, g, C, H/g, W/g]
     return x.permute(0, 1, 4, 5, 2, 6, 3).flatten(5, 6).flatten(3, 4)
 
 
@@ -106,7 +107,7 @@ class LocalSoftmaxSelfAttention(SoftmaxSelfAttention):
 
 def _joined(received: Tensor, like: Tensor, group: int) -> Tensor:
     """What the positions of each group receive, [T, B g g, N / g^2] -> of each map, [T, B, N]."""
-    maps = received.unsqueeze(2).unflatten(3, like.shape[3:])
+    maps = torch.unflatten(received.unsqueeze(2), 3, like.shape[3:])
     return join_phases(maps, group).flatten(2)
 
 
