@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from spikeformers.layers import AttentionPlan, SelfAttention, Vocabulary, build_attention, integers, linear_projection
 from spikeformers.layers.norms import BatchNorm
 
-T, B, DIM, HEADS = 3, 2, 8, 2  # four channels in a head
+T, B, DIM, HEADS = 4, 2, 8, 2  # four channels in a head
 
 
 def build(word: str = "ssa", *, dim: int = DIM, heads: int = HEADS, bias: bool = False, **words: Any) -> SelfAttention:

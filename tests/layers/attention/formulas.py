@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-def lif(current: Tensor, v_threshold: float = 1.0) -> Tensor:
-    """tau = 2, hard reset to 0."""
+def lif(current: Tensor, v_threshold: float = 1.0, *, negative: bool = False) -> Tensor:
+    """tau = 2, hard reset to 0; `negative` spikes are fired below the negative threshold."""
     v, spikes = torch.zeros_like(current[0]), []
     for x in current:
         v = v + (x - v) / 2
-        spikes.append((v >= v_threshold).to(v.dtype))
-        v = v * (1 - spikes[-1])
+        spikes.append((v >= v_threshold).to(v.dtype) - negative * (v <= -v_threshold).to(v.dtype))
+        v = v * (1 - spikes[-1].abs())
     return torch.stack(spikes)
 
 
 def weighted(unit: nn.Module, x: Tensor) -> Tensor:
     """Linear and norm of a unit in eval mode, [T, B, C, N] -> [T, B, C', N]."""
-    state = {name: tensor if tensor.dim() > 1 else tensor.view(-1, 1) for name, tensor in unit.state_dict().items()}
-    out = torch.einsum("oc,tbcn->tbon", state["linear.weight"], x) + state.get("linear.bias", 0)
-    normal = (out - state["norm.running_mean"]) / (state["norm.running_var"] + 1e-5).sqrt()
-    return normal * state["norm.weight"] + state["norm.bias"]
+    return normal(unit, linear(unit.get_submodule("linear"), x))
+
+
+def linear(module: nn.Module, x: Tensor) -> Tensor:
+    """[T, B, C, N] -> [T, B, C', N]."""
+    state = module.state_dict()
+    out = torch.einsum("oc,tbcn->tbon", state["weight"], x)
+    return out + state["bias"].view(-1, 1) if "bias" in state else out
+
+
+def normal(unit: nn.Module, x: Tensor) -> Tensor:
+    """The norm of a unit in eval mode, [T, B, C, N] -> the same."""
+    state = {name: tensor.view(-1, 1) for name, tensor in unit.get_submodule("norm").state_dict().items()}
+    return (x - state["running_mean"]) / (state["running_var"] + 1e-5).sqrt() * state["weight"] + state["bias"]
 
 
 def to_heads(x: Tensor, heads: int) -> Tensor:
@@ -76,9 +88,94 @@ def token_gate(q: Tensor, k: Tensor, *, heads: int, v_threshold: float) -> Tenso
     return from_heads(lif(counts, v_threshold).unsqueeze(-1) * to_heads(k, heads))
 
 
-def softmax(q: Tensor, k: Tensor, v: Tensor, *, heads: int) -> Tensor:
+def same_phase(size: tuple[int, int], group: int) -> Tensor:
+    """[N, N], whether two places of a map have row and column of one phase."""
+    rows, columns = (torch.arange(length) % group for length in size)
+    phase = (group * rows.unsqueeze(1) + columns).flatten()
+    return phase.unsqueeze(1) == phase
+
+
+def local(
+    q: Tensor, k: Tensor, v: Tensor, *, size: tuple[int, int], group: int, heads: int, scale: float, v_threshold: float
+) -> Tensor:
+    """SSA whose scores are zero between tokens of different phases."""
+    q, k, v = (to_heads(x, heads) for x in (q, k, v))
+    together = same_phase(size, group).to(q)
+    mixed = torch.einsum("tbhnd,tbhmd,nm,tbhme->tbhne", q, k, together, v) * scale
+    return lif(from_heads(mixed), v_threshold)
+
+
+def in_chunks(q: Tensor, k: Tensor, v: Tensor, *, chunk: int, heads: int, v_threshold: float) -> Tensor:
+    """STAtten: every step's queries with the keys and values of each step of its chunk; 1 / S of S x S tokens."""
+    q, k, v = (to_heads(x, heads) for x in (q, k, v))
+    mixed = torch.zeros_like(v)
+    for t in range(len(q)):
+        for s in range(len(q)):
+            if t // chunk == s // chunk:
+                mixed[t] += torch.einsum("bhnd,bhmd,bhme->bhne", q[t], k[s], v[s])
+    return lif(from_heads(mixed) / q.shape[3] ** 0.5, v_threshold)
+
+
+def agreement(q: Tensor, k: Tensor, v: Tensor, *, a: float, heads: int, scale: float, v_threshold: float) -> Tensor:
+    """Similarity q k + a (1 - q) (1 - k), summed over channels, in the place of Q K^T."""
+    q, k, v = (to_heads(x, heads) for x in (q, k, v))
+    pairs = q.unsqueeze(4) * k.unsqueeze(3) + a * (1 - q.unsqueeze(4)) * (1 - k.unsqueeze(3))  # [T, B, h, N, M, d]
+    return lif(from_heads(torch.einsum("tbhnm,tbhme->tbhne", pairs.sum(-1), v)) * scale, v_threshold)
+
+
+def selected(q: Tensor, k: Tensor, v: Tensor, *, heads: int, v_threshold: float) -> Tensor:
+    """A2OS2A without any multiplication: spikes select keys to add up, values whether a sum is added or taken off."""
+    q, k, v = (to_heads(x, heads).unsqueeze(axis) for x, axis in ((q, 4), (k, 3), (v, 3)))
+    scores = torch.where(q == 1, k, 0.0).sum(-1).unsqueeze(-1)  # [T, B, h, N, M, 1]
+    mixed = torch.where(v == 1, scores, torch.where(v == -1, -scores, 0.0)).sum(4)
+    return lif(from_heads(mixed), v_threshold)
+
+
+def murmur(x: int) -> int:
+    """The finaliser of MurmurHash3 on 32 bits, as its author gives it."""
+    x = (x ^ (x >> 16)) * 0x85EBCA6B % 2**32
+    x = (x ^ (x >> 13)) * 0xC2B2AE35 % 2**32
+    return x ^ (x >> 16)
+
+
+def frozen_map(seed: int, *, heads: int, tokens: int, density: float) -> Tensor:
+    """[heads, N, N] of 0 and 1."""
+    drawn = [
+        [[murmur(murmur(murmur(seed ^ head) ^ n) ^ m) for m in range(tokens)] for n in range(tokens)]
+        for head in range(heads)
+    ]
+    return (torch.tensor(drawn) < density * 2**32).double()
+
+
+def frozen(v: Tensor, *, reached: Tensor, heads: int, scale: float, v_threshold: float) -> Tensor:
+    """SN(scale R V)."""
+    mixed = torch.einsum("hnm,tbhme->tbhne", reached, to_heads(v, heads))
+    return lif(from_heads(mixed) * scale, v_threshold)
+
+
+def cosines(size: int) -> Tensor:
+    """Real part of the DFT matrix."""
+    rows = [[math.cos(2 * math.pi * n * m / size) for m in range(size)] for n in range(size)]
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def haar(size: int) -> Tensor:
+    """Row by row: constant, then of each scale +1 on the first half of a window and -1 on the second."""
+    rows = [torch.ones(size)]
+    window = size
+    while window > 1:
+        for start in range(0, size, window):
+            row = torch.zeros(size)
+            row[start : start + window // 2], row[start + window // 2 : start + window] = 1, -1
+            rows.append(row)
+        window //= 2
+    matrix = torch.stack(rows).double()
+    return matrix / matrix.norm(dim=1, keepdim=True)
+
+
+def softmax(q: Tensor, k: Tensor, v: Tensor, *, heads: int, together: Tensor | None = None) -> Tensor:
     """The attention of Vaswani et al. as torch has it."""
-    return from_heads(F.scaled_dot_product_attention(*(to_heads(x, heads) for x in (q, k, v))))
+    return from_heads(F.scaled_dot_product_attention(*(to_heads(x, heads) for x in (q, k, v)), attn_mask=together))
 
 
 def branch(
@@ -89,11 +186,46 @@ def branch(
     shortcut: str,
     fires: bool = True,
     neuron: Callable[[Tensor], Tensor] = lif,
+    neurons: Mapping[str, Callable[[Tensor], Tensor]] = MappingProxyType({}),
 ) -> Tensor:
-    """A whole attention around that mixing, [T, B, C, N] -> the same; `fires` says whether q, k and v do."""
+    """A whole attention around that mixing, [T, B, C, N] -> the same.
+
+    `fires` says whether q, k and v do, `neurons` which of them have one of their own.
+    """
     if shortcut == "membrane":
         x = neuron(x)
     parts = {name: weighted(attention.get_submodule(name), x) for name in "qkv" if hasattr(attention, name)}
-    mixed = mix(**{name: neuron(part) if fires else part for name, part in parts.items()})
-    out = weighted(attention.get_submodule("projection"), mixed)
-    return neuron(out) if shortcut == "sew" else out
+    mixed = mix(**{name: neurons.get(name, neuron)(part) if fires else part for name, part in parts.items()})
+    return ended(weighted(attention.get_submodule("projection"), mixed), shortcut, neuron)
+
+
+def ended(x: Tensor, shortcut: str, neuron: Callable[[Tensor], Tensor] = lif) -> Tensor:
+    """What joins the stream."""
+    return neuron(x) if shortcut in ("sew", "iand") else x
+
+
+def transformed(attention: nn.Module, x: Tensor, matrix: Tensor, *, shortcut: str) -> Tensor:
+    """A fixed matrix over the tokens, norm, and the neuron where the shortcut has it."""
+    mixed = torch.einsum("nm,tbcm->tbcn", matrix, lif(x) if shortcut == "membrane" else x)
+    return ended(normal(attention.get_submodule("unit"), mixed), shortcut)
+
+
+def divided(attention: nn.Module, x: Tensor, *, heads: int, shortcut: str) -> Tensor:
+    """Attention along time, then along space of what that was added to: both increments, [T, B, C, N]."""
+    temporal = _layer(attention.get_submodule("temporal"), x, heads, time=True)
+    spatial = _layer(attention.get_submodule("spatial"), x + temporal, heads, time=False)
+    out = temporal + spatial
+    return out if shortcut == "membrane" else ended(normal(attention.get_submodule("out"), out), shortcut)
+
+
+def _layer(branch: nn.Module, x: Tensor, heads: int, *, time: bool) -> Tensor:
+    norm = {name: tensor.view(-1, 1) for name, tensor in branch.get_submodule("norm").state_dict().items()}
+    centred = x - x.mean(2, keepdim=True)
+    scaled = centred / (centred.square().mean(2, keepdim=True) + 1e-6).sqrt() * norm["weight"] + norm["bias"]
+    qkv = linear(branch.get_submodule("attention.qkv"), scaled).chunk(3, 2)
+    if time:  # the steps of each place take the part of the tokens
+        qkv = tuple(part.transpose(0, 3) for part in qkv)
+    mixed = softmax(*qkv, heads=heads)
+    mixed = mixed.transpose(0, 3) if time else mixed
+    out = linear(branch.get_submodule("attention.projection"), mixed)
+    return linear(branch.get_submodule("linear"), out) if time else out

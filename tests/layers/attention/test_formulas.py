@@ -5,42 +5,73 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
 from torch import Tensor
 
-from spikeformers.errors import UnknownNameError
-from spikeformers.layers import ATTENTIONS, Memory, SelfAttention, Vocabulary
+from spikeformers.errors import NotStreamable, UnknownNameError
+from spikeformers.layers import ATTENTIONS, Memory, SelfAttention, Shortcut, Vocabulary
 from spikeformers.layers.attention import LearnedThresholdAttention
+from spikeformers.layers.residual import SPIKES_JOIN
 from tests.layers.attention import formulas
 from tests.layers.attention.built import B, T, build, randomise
 
-DIM, HEADS, SIZE = 12, 3, (3, 5)  # four channels in a head, fifteen positions
+DIM, HEADS, SIZE = 12, 3, (2, 8)  # four channels in a head, sixteen positions
 # Not a power of two, so that no sum of scaled spikes lands on the threshold but by design.
 SCALE, THRESHOLD = 0.13, 0.6
 
 product = partial(formulas.product, heads=HEADS, scale=SCALE, v_threshold=THRESHOLD)
-FORMULAS: dict[str, Callable[..., Tensor]] = {
+Formula = Callable[..., Tensor]
+# Of queries, keys and values.
+FORMULAS: dict[str, Formula] = {
     "ssa": product,
     "qk_token": partial(formulas.token_gate, heads=HEADS, v_threshold=THRESHOLD),
     "sdsa1": partial(formulas.mask, v_threshold=THRESHOLD),
     "sdsa2": partial(formulas.query_mask, v_threshold=THRESHOLD),
     "sdsa3": product,
     "sdsa4": product,
+    "local_ssa": partial(formulas.local, size=SIZE, group=2, heads=HEADS, scale=SCALE, v_threshold=THRESHOLD),
+    "statten": partial(formulas.in_chunks, chunk=2, heads=HEADS, v_threshold=THRESHOLD),
+    "a2os2a": partial(formulas.selected, heads=HEADS, v_threshold=THRESHOLD),
+    "xnor_ssa": partial(formulas.agreement, a=1 / 16, heads=HEADS, scale=SCALE, v_threshold=THRESHOLD),
     "softmax": partial(formulas.softmax, heads=HEADS),
+    "local_softmax": partial(formulas.softmax, heads=HEADS, together=formulas.same_phase(SIZE, 2)),
 }
+# Of the whole branch: the module, the stream [T, B, C, N], the shortcut.
+WHOLE: dict[str, Formula] = {
+    "frozen": lambda attention, x, shortcut: formulas.branch(attention, x, frozen(attention), shortcut=shortcut),
+    "fourier": partial(formulas.transformed, matrix=formulas.cosines(16)),
+    "haar": partial(formulas.transformed, matrix=formulas.haar(16)),
+    "divided": partial(formulas.divided, heads=HEADS),
+}
+SILENT = ("softmax", "local_softmax")  # whose queries, keys and values do not fire
+NEURONS = {"a2os2a": {"k": torch.relu, "v": partial(formulas.lif, negative=True)}}
+ALL_STEPS = ("statten", "divided")
+NEED_MAPS = ("local_ssa", "local_softmax")
 
 every_word = pytest.mark.parametrize("word", ATTENTIONS)
-every_shortcut = pytest.mark.parametrize("shortcut", ["membrane", "sew", "vanilla"])
+every_shortcut = pytest.mark.parametrize("shortcut", get_args(Shortcut))
+
+
+def frozen(attention: SelfAttention) -> Formula:
+    reached = formulas.frozen_map(int(attention.get_buffer("seed")), heads=HEADS, tokens=16, density=0.5)
+    return partial(formulas.frozen, reached=reached, heads=HEADS, scale=SCALE, v_threshold=THRESHOLD)
+
+
+def expected_of(word: str, attention: SelfAttention, x: Tensor, shortcut: str) -> Tensor:
+    """What the formula of that word makes of maps, as tokens [T, B, C, N]."""
+    if word in WHOLE:
+        return WHOLE[word](attention, x.flatten(3), shortcut=shortcut)
+    words: dict[str, Any] = {"fires": word not in SILENT, "neurons": NEURONS.get(word, {})}
+    return formulas.branch(attention, x.flatten(3), FORMULAS[word], shortcut=shortcut, **words)
 
 
 def drawn(word: str, shortcut: str, **words: Any) -> SelfAttention:
     """The attention in float64 and eval mode, with random weights, biases, norms."""
-    attention = build(
-        word, dim=DIM, heads=HEADS, bias=True, shortcut=shortcut, scale=SCALE, v_threshold=THRESHOLD, **words
-    )
+    words = {"scale": SCALE, "v_threshold": THRESHOLD, "grid": SIZE, **words}
+    attention = build(word, dim=DIM, heads=HEADS, bias=True, shortcut=shortcut, **words)
     randomise(attention)
     return attention.double().eval()
 
@@ -56,7 +87,7 @@ def stream(shortcut: str, dim: int = DIM) -> Tensor:
 
 def assert_alive(out: Tensor, shortcut: str) -> None:
     """An oracle of silence would prove nothing."""
-    assert 0.02 < float((out != 0).double().mean()) <= (0.98 if shortcut == "sew" else 1)
+    assert 0.02 < float((out != 0).double().mean()) <= (0.98 if shortcut in SPIKES_JOIN else 1)
     assert not torch.equal(out[0], out[1])
 
 
@@ -64,10 +95,10 @@ def assert_alive(out: Tensor, shortcut: str) -> None:
 @every_word
 def test_the_whole_branch_is_its_formula(word: str, shortcut: str) -> None:
     attention, x = drawn(word, shortcut), stream(shortcut)
-    expected = formulas.branch(attention, x.flatten(3), FORMULAS[word], shortcut=shortcut, fires=word != "softmax")
+    expected = expected_of(word, attention, x, shortcut)
     out = attention(x)
     assert out.shape == x.shape
-    # Both are float64: sums of up to 15 x 12 terms in another order, a few units in the last place each.
+    # Both are float64: sums of up to 16 x 12 terms in another order, a few units in the last place each.
     torch.testing.assert_close(out.flatten(3), expected, rtol=0, atol=1e-12)
     assert_alive(out, shortcut)
 
@@ -127,7 +158,7 @@ def test_values_may_be_wider_than_queries_and_keys(word: str) -> None:
 
 
 @every_shortcut
-@every_word
+@pytest.mark.parametrize("word", [word for word in ATTENTIONS if word not in ALL_STEPS])
 def test_step_by_step_equals_all_at_once(word: str, shortcut: str) -> None:
     attention, x = drawn(word, shortcut), stream(shortcut)
     kept: dict[Any, Tensor] = {}
@@ -139,7 +170,14 @@ def test_step_by_step_equals_all_at_once(word: str, shortcut: str) -> None:
     torch.testing.assert_close(torch.cat(steps), attention(x), rtol=0, atol=1e-12)
 
 
-@every_word
+@every_shortcut
+@pytest.mark.parametrize("word", ALL_STEPS)
+def test_what_needs_all_time_steps_says_so(word: str, shortcut: str) -> None:
+    with pytest.raises(NotStreamable, match="all frames in one call"):
+        drawn(word, shortcut)(stream(shortcut)[:1], Memory({}))
+
+
+@pytest.mark.parametrize("word", [word for word in ATTENTIONS if word not in NEED_MAPS])
 def test_maps_and_their_tokens_attend_alike(word: str) -> None:
     attention, x = drawn(word, "sew"), stream("sew")
     torch.testing.assert_close(attention(x.flatten(3)), attention(x).flatten(3), rtol=0, atol=1e-12)
@@ -175,10 +213,13 @@ def test_a_learned_threshold_learns() -> None:
 # ---- words ----------------------------------------------------------------------------------------------------------
 
 
+TWINS = {**dict.fromkeys(["frozen", "fourier", "haar", "divided"]), "local_ssa": "local_softmax"}
+
+
 @every_word
-def test_an_ann_twin_has_softmax_attention_whatever_the_word(word: str) -> None:
-    twin = build(word, vocabulary=Vocabulary(neuron="relu", ann=True), dim=DIM, heads=HEADS, shortcut="sew")
-    assert type(twin) is ATTENTIONS["softmax"]
+def test_an_ann_twin_has_softmax_attention_where_a_word_has_queries_and_keys(word: str) -> None:
+    twin = build(word, vocabulary=Vocabulary(neuron="relu", ann=True), dim=DIM, heads=HEADS, grid=SIZE)
+    assert type(twin) is ATTENTIONS[TWINS.get(word, word if word in SILENT else "softmax") or word]
 
 
 def test_an_unknown_attention() -> None:

@@ -92,6 +92,50 @@ def test_both_orders_of_the_products_give_the_same_map(size: tuple[int, ...], mo
     assert np.array_equal(scores.sum((2, 4)), usual.numpy().reshape(T, B, N))
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 4])
+def test_attention_in_chunks_receives_from_all_queries_of_its_chunk(chunk: int) -> None:
+    seen, received = outputs_of(spiking(f"statten(chunk={chunk})", grid=(3, 5)), ("q", "k"), stream((3, 5)))
+    q, k = (seen[name].reshape(T, B, DIM, 15) for name in "qk")
+    expected = np.zeros((T, B, 15))
+    for t, s, key in np.ndindex(T, T, 15):
+        if t // chunk == s // chunk:
+            expected[t, :, key] += np.einsum("bcn,bc->b", q[s], k[t, :, :, key])
+    assert np.array_equal(received.numpy().reshape(T, B, 15), expected)
+    assert expected.any()
+
+
+def test_agreement_receives_what_queries_and_keys_share_silence_included() -> None:
+    seen, received = outputs_of(spiking("xnor_ssa(a=0.5)"), ("q", "k"), stream((6,)))
+    q, k = (seen[name].reshape(T, B, DIM, 6) for name in "qk")
+    expected = np.zeros((T, B, 6))
+    for t, b, channel, query, key in np.ndindex(T, B, DIM, 6, 6):
+        together = q[t, b, channel, query] + k[t, b, channel, key]
+        expected[t, b, key] += {0: 0.5, 1: 0, 2: 1}[together]
+    assert np.array_equal(received.numpy(), expected)
+    assert len(np.unique(expected)) > 2
+
+
+def test_real_keys_receive_sums_over_queries_that_spike() -> None:
+    seen, received = outputs_of(spiking("a2os2a"), ("q", "k"), stream((6,)))
+    expected = np.zeros((T, B, 6))
+    for t, b, channel, query in np.ndindex(T, B, DIM, 6):
+        if seen["q"][t, b, channel, query]:
+            expected[t, b] += seen["k"][t, b, channel]
+    np.testing.assert_allclose(received.numpy(), expected, rtol=1e-12)
+    assert len(np.unique(expected)) > 10
+
+
+def test_a_frozen_map_leads_to_as_many_tokens_whatever_they_hold() -> None:
+    attention, units = spiking("frozen"), torch.eye(15).double()
+    _, received = outputs_of(attention, (), stream((3, 5)))
+    _, again = outputs_of(attention, (), stream((3, 5)).flip(0))
+    product = attention.get_submodule("product")
+    # Each token by itself, through the product alone: how many tokens of all heads it gets to.
+    reached = product(units, attention.map(15).double().mT).sum((0, 2)) / product.scale  # type: ignore[operator]
+    assert torch.equal(received, reached.view(3, 5).expand(T, B, 3, 5))
+    assert torch.equal(again, received)
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("word", ["sdsa1", "sdsa2"])
 def test_a_mask_receives_the_spikes_that_pass(word: str, size: tuple[int, ...]) -> None:
@@ -228,12 +272,17 @@ def test_an_ann_twin_shows_its_softmax() -> None:
         np.testing.assert_allclose(each.values.sum((2, 3)), 1, rtol=1e-5)
 
 
+TRANSFORMS = ("fourier", "haar")  # which attend to nothing
+
+
 @pytest.mark.parametrize("word", ATTENTIONS)
 def test_every_word_has_maps_and_says_what_they_hold(word: str) -> None:
-    attention = build(word)
-    assert isinstance(attention, ShowsAttention)
-    assert attention.over == "space"
-    assert attention.shown.startswith("the ")
+    attention = build(word, grid=(4, 4))
+    shows = [module for module in attention.modules() if isinstance(module, ShowsAttention)]
+    assert len(shows) == {**dict.fromkeys(TRANSFORMS, 0), "divided": 2}.get(word, 1)
+    over = {"statten": ["space and time"], "divided": ["time", "space"]}.get(word, ["space"])
+    assert [each.over for each in shows] == over[: len(shows)]
+    assert all(each.shown.startswith("the ") for each in shows)
 
 
 @pytest.mark.parametrize(("over", "axes"), [("space", (2, 3)), ("time", (1,)), ("space and time", (1, 2, 3))])
