@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def test_a_neuron_is_given_its_time_steps_where_it_names_them() -> None:
 def test_what_it_is_given_is_no_option(kind: str) -> None:
     register_norm("told", Told)
     register_neuron("told", ToldNeuron)
+    vocabulary = Vocabulary(**{kind: "told(time_steps=3)"})  # type: ignore[arg-type]
+    build = partial(vocabulary.build_norm, 3) if kind == "norm" else vocabulary.build_neuron
     with pytest.raises(ConfigError, match=f"the {kind} 'told' has no option 'time_steps'.*Known: gain"):
-        vocabulary = Vocabulary(**{kind: "told(time_steps=3)"})  # type: ignore[arg-type]
-        vocabulary.build_norm(3) if kind == "norm" else vocabulary.build_neuron()
+        build()
