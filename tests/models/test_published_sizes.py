@@ -28,6 +28,8 @@ INPUTS = {
     "meta_spikeformer_15m_t4.imagenet": [2, 3, 64, 64],
     "meta_spikeformer_31m_t4_kd.imagenet": [2, 3, 64, 64],
     "e_spikeformer_10m.imagenet": [2, 3, 64, 64],
+    "qkformer_2_256.dvs128gesture": [2, 4, 2, 128, 128],
+    "sglformer_8_384.imagenet": [2, 3, 64, 64],
     "spikeformer_7_256.cifar10dvs": [2, 4, 2, 64, 64],
     "spikeformer_7_256.dvs128gesture": [2, 4, 2, 64, 64],
 }

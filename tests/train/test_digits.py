@@ -11,7 +11,7 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("family", ["sdt", "meta_spikeformer", "e_spikeformer", "spikeformer"])
+@pytest.mark.parametrize("family", ["sdt", "meta_spikeformer", "e_spikeformer", "spikeformer", "qkformer"])
 def test_every_family_learns_the_digits(family: str, tmp_path: Path) -> None:
     words = ["train", f"digits_{family}", "--out", str(tmp_path / "run"), "--json"]
     answer = subprocess.run([sys.executable, "-m", "spikeformers", *words], capture_output=True, text=True, check=False)
