@@ -22,6 +22,9 @@ NAMES = spikeformers.list_models()
 # Sizes of one form differ in numbers only, and tiny they are the same model: one of each form will do.
 FORMS = sorted({(r.system, r.variant, r.builds): r.name for r in map(spikeformers.catalog.get, NAMES)}.values())
 
+# Of GLIF, what acts on the potential only between one time step and the next.
+CARRIED_ON = (".reset_gate", ".leak", ".log_soft_reset")
+
 every_model = pytest.mark.parametrize("name", NAMES)
 every_form = pytest.mark.parametrize("name", FORMS)
 
@@ -54,7 +57,7 @@ def live_parameters(model: SpikingModel) -> Iterator[tuple[str, nn.Parameter]]:
     """All but those that released models carry in vain, or that only act on a potential that has no gradient."""
     unused = {p for module in model.modules() if isinstance(module, Unused) for p in module.parameters()}
     for name, parameter in model.named_parameters():
-        if parameter in unused or (model.config.detach_membrane and name.endswith("reset_gate")):
+        if parameter in unused or (model.config.detach_membrane and name.endswith(CARRIED_ON)):
             assert parameter.grad is None
         else:
             yield name, parameter
