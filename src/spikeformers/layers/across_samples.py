@@ -52,10 +52,12 @@ def _across_samples(kind: type[Neuron]) -> type[Neuron]:
             return out
 
         def reset_spikes(self, x: Tensor) -> Tensor | None:
-            return _run(super().reset_spikes, x)
+            out: Tensor | None = _run(super().reset_spikes, x)
+            return out
 
         def potentials(self, x: Tensor) -> Tensor | None:
-            return _run(super().potentials, x)
+            out: Tensor | None = _run(super().potentials, x)
+            return out
 
         def extra_repr(self) -> str:
             return f"{super().extra_repr()}, across samples".removeprefix(", ")
