@@ -25,8 +25,9 @@ SMALL: dict[str, Any] = {
     "dim": 32,
     "depth": 2,
     "dims": [16, 16, 32, 32],
-    "depths_by_stage": [1, 1, 1, 1, 2],
-    "stage_depths": [1, 1],
+    # The first two blocks are in one stage, so that something can skip from one to the other.
+    "depths_by_stage": [2, 1, 1, 1, 1],
+    "stage_depths": [2, 1],
     "heads": 4,
     "mlp_ratio": 2,
     "num_classes": 5,
@@ -43,6 +44,10 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "ann": ("relu", "gelu"),
     "encoder": tuple(ENCODERS),
     "surrogate": tuple(SURROGATES),
+    "detach_membrane": (True,),
+    "skips": ([[0, 1, 1]],),
+    "dynamic_steps": (),
+    "keep_tokens": (0.5,),
 }
 Verdict = Literal["streams", "all at once", "refused"]
 
@@ -94,8 +99,8 @@ def choices(configs: Sequence[type[ModelConfig]]) -> dict[str, list[Any]]:
     """The values of each word that some of these configs take."""
     found: dict[str, list[Any]] = {}
     for word, values in WORDS.items():
-        listed = [value for config in configs for value in values or _listed(config, word)]
-        found[word] = list(dict.fromkeys(listed))
+        listed = [value for config in configs for value in _listed(config, word)]
+        found[word] = list(values or dict.fromkeys(listed))
     return found
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from torch import Tensor, nn
 
@@ -68,6 +68,10 @@ class QKFormerConfig(PlugInWords):
         ssa_time_axis: what the neuron behind the attention of the last stage takes for time: the steps of each sample,
             or, "batch_mixed", all samples of all steps one after the other.
     """
+
+    without: ClassVar[Mapping[str, str]] = {
+        "tokenizer": "QKFormer has an embedding in front of every stage; their forms are chosen by the word form."
+    }
 
     dim: int = 384
     stage_depths: tuple[int, ...] = (1, 1, 2)

@@ -1,6 +1,8 @@
-"""Divided attention: softmax attention along time and then along space, as one branch of any block."""
+"""Softmax attention along space, along time, or over both, as one branch of any block."""
 
 from __future__ import annotations
+
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -9,20 +11,19 @@ from spikeformers.layers.attention.plan import AttentionPlan
 from spikeformers.layers.attention.registry import attention
 from spikeformers.layers.memory import Memory, TakesMemory
 from spikeformers.layers.residual import SPIKES_JOIN, Add
-from spikeformers.layers.space_time import attention_branches
+from spikeformers.layers.space_time import SpaceTime, attention_branches
 from spikeformers.layers.unit import Unit
 
 
-@attention("divided")
-class DividedAttention(TakesMemory):
-    """t(x) + s(x + t(x)): t attends over the time steps of each place, s over the places of each time step.
+class SpaceTimeBranch(TakesMemory):
+    """What Spikeformer's attention branches add to x, one after the other: t(x) + s(x + t(x)) where there are two.
 
-    Each is a LayerNorm and softmax attention of real values; t ends in a linear that starts at zero (Spikeformer, Li,
-    Lei, Yang, 2022; TimeSformer, Bertasius et al., ICML 2021). Added to x as it is, with the membrane shortcut, that is
-    Spikeformer's pair of branches. The other shortcuts, which are ours, end it in a norm and, where spikes join the
-    stream, in a neuron.
+    Each is a LayerNorm and softmax attention of real values; one along time ends in a linear that starts at zero
+    (Spikeformer, Li, Lei, Yang, 2022; TimeSformer, Bertasius et al., ICML 2021). Added to x as it is, with the membrane
+    shortcut, that is what Spikeformer does. The other shortcuts, which are ours, end it in a norm and, where spikes
+    join the stream, in a neuron.
 
-    It takes what reaches it for real numbers, spikes as well.
+    It takes what reaches it for real numbers, spikes as well. Whatever attends over time cannot be streamed.
 
     Args:
         plan: what it is built from; the projections are its own.
@@ -32,12 +33,15 @@ class DividedAttention(TakesMemory):
     """
 
     twin = None
+    word: ClassVar[SpaceTime]
 
     def __init__(self, plan: AttentionPlan) -> None:
         super().__init__()
         if plan.dim % plan.heads:
             raise ConfigError(f"channels must be multiples of heads, got {plan.dim} channels and {plan.heads} heads.")
-        for along, branch in attention_branches("divided", plan.dim, plan.heads).items():
+        branches = attention_branches(self.word, plan.dim, plan.heads)
+        self.along = tuple(branches)
+        for along, branch in branches.items():
             self.add_module(along, branch)
         self.add = Add()
         self.out = Unit()
@@ -50,9 +54,39 @@ class DividedAttention(TakesMemory):
         """[T, B, C, ...] -> the same.
 
         Raises:
-            NotStreamable: there is a memory; it attends over time.
+            NotStreamable: there is a memory, and it attends over time.
         """
-        temporal = self.get_submodule("temporal")(x, memory)
-        spatial = self.get_submodule("spatial")(self.add(x, temporal), memory)
-        out: Tensor = self.out(self.add(temporal, spatial), memory)
+        first, *others = self.along
+        total: Tensor = self.get_submodule(first)(x, memory)
+        for along in others:
+            total = self.add(total, self.get_submodule(along)(self.add(x, total), memory))
+        out: Tensor = self.out(total, memory)
         return out
+
+
+@attention("divided")
+class DividedAttention(SpaceTimeBranch):
+    """Along the time steps of each place, then along the places of each time step."""
+
+    word = "divided"
+
+
+@attention("spatial")
+class SpatialAttention(SpaceTimeBranch):
+    """Along the places of each time step."""
+
+    word = "spatial"
+
+
+@attention("temporal")
+class TemporalAttention(SpaceTimeBranch):
+    """Along the time steps of each place."""
+
+    word = "temporal"
+
+
+@attention("joint")
+class JointAttention(SpaceTimeBranch):
+    """Over all places of all time steps."""
+
+    word = "joint"
