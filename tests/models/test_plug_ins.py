@@ -12,7 +12,7 @@ import spikeformers
 from spikeformers import convert
 from spikeformers.errors import CheckpointError, ConfigError, InputError
 from spikeformers.layers import DelayedSkip, DynamicSteps
-from spikeformers.measure import count, firing, statistics
+from spikeformers.measure import audit, count, firing, statistics
 from spikeformers.models import SpikingModel, fuse
 from tests.models.contract import assert_keeps_the_contract
 from tests.models.tiny import random_input, smallest, tiny_model
@@ -176,6 +176,14 @@ def test_fewer_tokens_are_fewer_operations() -> None:
             assert row.dense * 2 == rows[row.name]
         if row.name in rows and row.kind == "product":
             assert row.dense * 4 == rows[row.name] or row.dense * 2 == rows[row.name]  # over tokens once or twice
+
+
+def test_what_is_proven_of_all_tokens_is_proven_of_some() -> None:
+    sparse, dense = (tiny_model(SPIKFORMER, keep_tokens=keep) for keep in (0.5, 1.0))
+    verdicts = [
+        {row.name: row.verdict for row in audit(model, random_input(model, 2)).rows} for model in (sparse, dense)
+    ]
+    assert verdicts[0] == verdicts[1]
 
 
 def test_fused_models_keep_their_plug_ins() -> None:

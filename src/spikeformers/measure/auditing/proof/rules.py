@@ -172,7 +172,7 @@ def _with_a_value(call: Call) -> NumberSet | None:
     return call.joined([call["self"], call["value"]])
 
 
-@rule("slice_scatter.default", "select_scatter.default", "masked_scatter.default")
+@rule("slice_scatter.default", "select_scatter.default", "masked_scatter.default", "scatter.src")
 def _with_a_part(call: Call) -> NumberSet | None:
     return call.joined([call["self"], call["source" if "source" in call.arguments else "src"]])
 
