@@ -210,22 +210,27 @@ def transformed(attention: nn.Module, x: Tensor, matrix: Tensor, *, shortcut: st
     return ended(normal(attention.get_submodule("unit"), mixed), shortcut)
 
 
-def divided(attention: nn.Module, x: Tensor, *, heads: int, shortcut: str) -> Tensor:
-    """Attention along time, then along space of what that was added to: both increments, [T, B, C, N]."""
-    temporal = _layer(attention.get_submodule("temporal"), x, heads, time=True)
-    spatial = _layer(attention.get_submodule("spatial"), x + temporal, heads, time=False)
-    out = temporal + spatial
+def over_space_and_time(
+    attention: nn.Module, x: Tensor, *, along: tuple[str, ...], heads: int, shortcut: str
+) -> Tensor:
+    """What these attentions add to x, each to what those before made of it, [T, B, C, N]."""
+    out = torch.zeros_like(x)
+    for word in along:
+        out = out + _layer(attention.get_submodule(word), x + out, heads, word)
     return out if shortcut == "membrane" else ended(normal(attention.get_submodule("out"), out), shortcut)
 
 
-def _layer(branch: nn.Module, x: Tensor, heads: int, *, time: bool) -> Tensor:
+def _layer(branch: nn.Module, x: Tensor, heads: int, along: str) -> Tensor:
     norm = {name: tensor.view(-1, 1) for name, tensor in branch.get_submodule("norm").state_dict().items()}
     centred = x - x.mean(2, keepdim=True)
     scaled = centred / (centred.square().mean(2, keepdim=True) + 1e-6).sqrt() * norm["weight"] + norm["bias"]
     qkv = linear(branch.get_submodule("attention.qkv"), scaled).chunk(3, 2)
-    if time:  # the steps of each place take the part of the tokens
-        qkv = tuple(part.transpose(0, 3) for part in qkv)
-    mixed = softmax(*qkv, heads=heads)
-    mixed = mixed.transpose(0, 3) if time else mixed
+    if along == "temporal":  # the steps of each place take the part of the tokens
+        mixed = softmax(*(part.transpose(0, 3) for part in qkv), heads=heads).transpose(0, 3)
+    elif along == "joint":  # all places of all steps do
+        mixed = softmax(*(torch.cat(list(part), -1).unsqueeze(0) for part in qkv), heads=heads)
+        mixed = torch.cat(mixed.chunk(len(x), -1))
+    else:
+        mixed = softmax(*qkv, heads=heads)
     out = linear(branch.get_submodule("attention.projection"), mixed)
-    return linear(branch.get_submodule("linear"), out) if time else out
+    return linear(branch.get_submodule("linear"), out) if along == "temporal" else out

@@ -104,4 +104,4 @@ def test_a_fused_model_computes_the_same(word: str) -> None:
     # Transforms and softmax between real numbers have norms of their own, or behind no linear.
     left = {name for name in fusion.left if "attention" in name}
     assert all(name.rpartition(".")[2] == "norm" for name in left)
-    assert bool(left) == (word in ("fourier", "haar", "divided"))
+    assert bool(left) == (word in ("fourier", "haar", "divided", "spatial", "temporal", "joint"))

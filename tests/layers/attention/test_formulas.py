@@ -44,11 +44,15 @@ WHOLE: dict[str, Formula] = {
     "frozen": lambda attention, x, shortcut: formulas.branch(attention, x, frozen(attention), shortcut=shortcut),
     "fourier": partial(formulas.transformed, matrix=formulas.cosines(16)),
     "haar": partial(formulas.transformed, matrix=formulas.haar(16)),
-    "divided": partial(formulas.divided, heads=HEADS),
+    "divided": partial(formulas.over_space_and_time, along=("temporal", "spatial"), heads=HEADS),
+    **{
+        word: partial(formulas.over_space_and_time, along=(word,), heads=HEADS)
+        for word in ("spatial", "temporal", "joint")
+    },
 }
 SILENT = ("softmax", "local_softmax")  # whose queries, keys and values do not fire
 NEURONS = {"a2os2a": {"k": torch.relu, "v": partial(formulas.lif, negative=True)}}
-ALL_STEPS = ("statten", "divided")
+ALL_STEPS = ("statten", "divided", "temporal", "joint")
 NEED_MAPS = ("local_ssa", "local_softmax")
 
 every_word = pytest.mark.parametrize("word", ATTENTIONS)
@@ -73,6 +77,9 @@ def drawn(word: str, shortcut: str, **words: Any) -> SelfAttention:
     words = {"scale": SCALE, "v_threshold": THRESHOLD, "grid": SIZE, **words}
     attention = build(word, dim=DIM, heads=HEADS, bias=True, shortcut=shortcut, **words)
     randomise(attention)
+    for name, parameter in attention.named_parameters():
+        if name == "temporal.linear.weight":
+            torch.nn.init.normal_(parameter, generator=torch.Generator().manual_seed(4))  # starts at zero
     return attention.double().eval()
 
 
@@ -213,7 +220,7 @@ def test_a_learned_threshold_learns() -> None:
 # ---- words ----------------------------------------------------------------------------------------------------------
 
 
-TWINS = {**dict.fromkeys(["frozen", "fourier", "haar", "divided"]), "local_ssa": "local_softmax"}
+TWINS = {**dict.fromkeys(WHOLE), "local_ssa": "local_softmax"}
 
 
 @every_word
