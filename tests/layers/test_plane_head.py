@@ -84,6 +84,15 @@ def test_statistics_of_training_move_once_whatever_is_asked_for() -> None:
     assert int(one.pool.norm.num_batches_tracked) == 1
 
 
+def test_a_sample_alone_is_trained_on_by_the_running_statistics() -> None:
+    head, x = build().train(), features()[:, :1]
+    before = head.pool.norm.running_mean.clone()
+    outputs = head.outputs(x)
+    torch.testing.assert_close(outputs["steps"].mean(0), outputs["logits"], rtol=0, atol=1e-12)
+    assert torch.equal(head.pool.norm.running_mean, before)
+    torch.testing.assert_close(head.eval()(x), outputs["logits"], rtol=0, atol=1e-12)
+
+
 def test_gradients_of_the_steps_are_those_of_their_formula() -> None:
     """With two samples the batch norm is steep; autograd through steps agrees with differences."""
     head = build().train()

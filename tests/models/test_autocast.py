@@ -14,7 +14,7 @@ from torch import Tensor
 from spikeformers.errors import InputError
 from spikeformers.layers import DescribesItself
 from tests.models.contract import assert_every_live_parameter_learns, awake, every_form
-from tests.models.tiny import SMALLEST, fitting, random_input, tiny_model
+from tests.models.tiny import SMALLEST, fitting, much_input, random_input, tiny_model
 
 half = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 
@@ -23,7 +23,7 @@ half = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["b
 @every_form
 def test_gradients_are_finite_and_in_float32(name: str, dtype: torch.dtype) -> None:
     model = awake(name)
-    x = random_input(model, 4, (4, 4))
+    x = much_input(model)
     with torch.autocast("cpu", dtype):
         heads = model.forward_heads(x)
         loss = torch.stack([output.float().square().sum() for output in heads.values()]).sum()

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 import spikeformers
 from spikeformers.errors import NotStreamable
-from spikeformers.layers import DescribesItself, Neuron, PlanePoolingHead, StepByStep, TemporalInteraction, Unused
+from spikeformers.layers import DescribesItself, Neuron, StepByStep, Unused
 from spikeformers.layers.embedding import SpaceTimeEmbedding
 from spikeformers.layers.neurons import LIF, Activation, SpikeFiringApproximation
-from spikeformers.models import SpikingModel
 from spikeformers.ops import Surrogate
 from tests.models.contract import (
     assert_every_live_parameter_learns,
@@ -26,22 +25,9 @@ from tests.models.contract import (
     observe_declared_values,
     step_by_step,
 )
-from tests.models.tiny import fitting, random_input, tiny_model
+from tests.models.tiny import fitting, much_input, random_input, tiny_model, token_maps
 
 STATELESS = (Activation, SpikeFiringApproximation)
-
-
-def built_for_its_tokens(model: SpikingModel) -> bool:
-    """Whether no other number of tokens will do."""
-    return any(isinstance(module, TemporalInteraction | PlanePoolingHead) for module in model.modules())
-
-
-def token_maps(model: SpikingModel) -> list[tuple[int, int]]:
-    """Two sizes of maps the model takes, or the only one."""
-    if isinstance(model.head, PlanePoolingHead):
-        return [(2, 2)]
-    each = max(1, model.multiple // model.stride)
-    return [(2, 2), (4, 1) if built_for_its_tokens(model) else (3 * each, each)]
 
 
 @every_form
@@ -75,8 +61,7 @@ def test_the_mean_over_steps_is_the_logits(name: str) -> None:
 @every_form
 def test_every_live_parameter_gets_a_gradient(name: str) -> None:
     model = awake(name)
-    x = random_input(model, 32) if built_for_its_tokens(model) else random_input(model, 4, (4, 4))
-    outputs = model.forward_heads(x)
+    outputs = model.forward_heads(much_input(model))
     sum(output.square().sum() for output in outputs.values()).backward()
     assert_every_live_parameter_learns(model)
 

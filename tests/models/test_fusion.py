@@ -22,7 +22,7 @@ from spikeformers.layers.norms import BatchNorm
 from spikeformers.measure import firing
 from spikeformers.models import Fusion, SpikingModel, adapt, freeze, fuse, read_header
 from tests.models.contract import every_form, observe_declared_values
-from tests.models.tiny import random_input, smallest, tiny_model
+from tests.models.tiny import random_input, smallest, tiny_model, token_maps
 
 META = "meta_spikeformer_55m_t4_kd.imagenet"
 WITH_LAYER_NORM = "spikeformer_7_256.cifar10dvs"
@@ -72,7 +72,7 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 @every_form
 def test_a_fused_model_computes_what_the_model_does(name: str, rep_conv: bool) -> None:
     model = built(name)
-    x = random_input(model, 3, (3, 2))
+    x = random_input(model, 3, token_maps(model)[-1])
     fused, _ = fuse(model, rep_conv=rep_conv)
     assert not fused.training
     expected = model(x)

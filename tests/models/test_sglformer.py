@@ -100,7 +100,7 @@ def test_a_block_is_local_and_then_global() -> None:
 
 def test_the_stream_counts_the_local_convolutions_twice() -> None:
     """Spikes, then x + (x + 2) by the local convolutions, and 1 for each branch behind them."""
-    model = tiny_model(CIFAR, depth=1)
+    model = tiny_model(CIFAR, depth=1, global_pairs=2)
     local, (first, second) = model.blocks[0].local, model.blocks[0].pairs
     fed = [block.attention.q.linear.inputs.highest for block in (local, first, second)]
     assert fed == [4, 6, 8]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import spikeformers
+from spikeformers.layers import PlanePoolingHead, TemporalInteraction
 from spikeformers.layers.norms import BatchNorm
 from spikeformers.models import SpikingModel, model_class
 
@@ -18,6 +19,7 @@ TINY: dict[str, Any] = {
     "dims": [16, 16, 32, 32],
     "depths_by_stage": [1, 1, 1, 1, 1],
     "stage_depths": [1, 1],
+    "global_pairs": 1,
     "heads": 4,
     "mlp_ratio": 2,
     "num_classes": 5,
@@ -61,3 +63,21 @@ def random_input(model: SpikingModel, batch: int, tokens: tuple[int, int] = (2, 
         return torch.randint(0, 3, (batch, c.time_steps, 2, *size)).to(dtype)
     draw = torch.randn if c.encoder == "direct" else torch.rand
     return draw(batch, c.in_channels, *size, dtype=dtype)
+
+
+def built_for_its_tokens(model: SpikingModel) -> bool:
+    """Whether no other number of tokens will do."""
+    return any(isinstance(module, TemporalInteraction | PlanePoolingHead) for module in model.modules())
+
+
+def token_maps(model: SpikingModel) -> list[tuple[int, int]]:
+    """Two sizes of maps the tiny model takes, or the only one."""
+    if isinstance(model.head, PlanePoolingHead):
+        return [(2, 2)]
+    each = max(1, model.multiple // model.stride)
+    return [(2, 2), (4, 1) if built_for_its_tokens(model) else (3 * each, each)]
+
+
+def much_input(model: SpikingModel) -> Tensor:
+    """Enough tokens that spikes reach every layer: 4 samples of 4 x 4, or 32 of those the model is built for."""
+    return random_input(model, 32) if built_for_its_tokens(model) else random_input(model, 4, (4, 4))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from spikeformers.errors import InputError, NotStreamable
 from spikeformers.layers.head import Head
@@ -40,6 +41,27 @@ class PlaneConvolution(Conv2d):
         return replace(super().op_spec(), timed=False)
 
 
+class SampleNorm(BatchNorm):
+    """Batch norm of one vector a sample, [1, B, C]; one sample alone has no statistics, and gets the running ones."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """[1, B, C] -> the same."""
+        if self._by_batch(input):
+            return super().forward(input)
+        return F.batch_norm(
+            input[0], self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
+        ).unsqueeze(0)
+
+    def gain(self, x: Tensor) -> Tensor:
+        """What a difference between two inputs is multiplied by where x sets the statistics, [C]."""
+        assert self.running_var is not None
+        variance = x.var((0, 1), unbiased=False) if self._by_batch(x) else self.running_var
+        return self.weight * (variance + self.eps).rsqrt()
+
+    def _by_batch(self, x: Tensor) -> bool:
+        return self.training and x.shape[1] > 1
+
+
 class PlanePoolingHead(Head):
     """Depthwise convolution over all tokens of all time steps, batch norm, a linear: SGLFormer's, Zhang et al. 2024.
 
@@ -65,7 +87,7 @@ class PlanePoolingHead(Head):
         self.grid, self.time_steps = grid, time_steps
         each = inputs if time_steps else REAL  # a mean over time is no integer
         conv = PlaneConvolution(dim, grid[0] * grid[1], time_steps or 1, inputs=each)
-        self.pool = Unit(conv=conv, norm=BatchNorm(dim))
+        self.pool = Unit(conv=conv, norm=SampleNorm(dim))
         self.linear = Classifier(dim, num_classes, inputs=REAL)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -93,7 +115,8 @@ class PlanePoolingHead(Head):
         pooled: Tensor = conv(self._plane(features))  # [1, B, C]
         normed: Tensor = norm(pooled)
         # The norm is asked once: in training its statistics are those of the sum over all time steps.
-        steps = normed + _gain(norm, pooled) * (self._each_alone(features, conv) - pooled)
+        gain = norm.gain(pooled) if isinstance(norm, SampleNorm) else 1.0  # 1 where it is folded into the convolution
+        steps = normed + gain * (self._each_alone(features, conv) - pooled)
         return {"logits": self.linear(normed.squeeze(0)), "steps": self.linear(steps)}
 
     def _plane(self, features: Tensor) -> Tensor:
@@ -109,7 +132,7 @@ class PlanePoolingHead(Head):
         plane = features.flatten(3).permute(1, 2, 3, 0)
         return plane if self.time_steps else plane.mean(-1, keepdim=True)
 
-    def _each_alone(self, features: Tensor, conv: torch.nn.Module) -> Tensor:
+    def _each_alone(self, features: Tensor, conv: nn.Module) -> Tensor:
         """What the convolution would give if every time step contributed what step t does, [T, B, C]."""
         if self.time_steps is None:
             return torch.cat([conv(self._plane(step)) for step in torch.split(features, 1)])
@@ -117,12 +140,3 @@ class PlanePoolingHead(Head):
         bias = conv(torch.zeros_like(plane))
         alone = (torch.arange(len(features), device=plane.device) == t for t in range(len(features)))
         return torch.cat([len(features) * (conv(plane * step) - bias) + bias for step in alone])
-
-
-def _gain(norm: torch.nn.Module, x: Tensor) -> Tensor:
-    """What a difference between two inputs of a batch norm is multiplied by where x sets its statistics, [C]."""
-    if not isinstance(norm, BatchNorm):  # folded into the convolution
-        return x.new_ones(())
-    assert norm.running_var is not None
-    variance = x.var((0, 1), unbiased=False) if norm.training else norm.running_var
-    return norm.weight * (variance + norm.eps).rsqrt()
