@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 
 from spikeformers.layers import ATTENTIONS, BINARY, REAL, DescribesItself, SelfAttention, Shortcut, integers
 from spikeformers.layers.values import Values
+from spikeformers.layers.words import parse_word
 from spikeformers.models import fuse
 from tests.layers.attention.built import DIM, B, T, build, randomise
 from tests.models.tiny import random_input, tiny_model
@@ -105,3 +108,10 @@ def test_a_fused_model_computes_the_same(word: str) -> None:
     left = {name for name in fusion.left if "attention" in name}
     assert all(name.rpartition(".")[2] == "norm" for name in left)
     assert bool(left) == (word in ("fourier", "haar", "divided", "spatial", "temporal", "joint"))
+
+
+def test_the_page_has_every_word_in_its_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "attention.md").read_text()
+    rows = [line for line in page.partition("## Words")[2].partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    words = [parse_word(word)[0] for row in rows for word in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    assert sorted(words) == sorted(ATTENTIONS)

@@ -10,6 +10,7 @@ a2os2a                     binary Q, real K, ternary V, no scale (A2OS2A)
 xnor_ssa                   ssa that counts joint silence too
 softmax                    of real activations: what the ANN twin of most of them has
 divided                    softmax along time, then along space (Spikeformer)
+spatial, temporal, joint   softmax along space, along time, or over both
 fourier, haar              fixed transforms of the tokens (attention-free Spikformer)
 frozen                     a random map of the tokens that nobody learns: the control
 
