@@ -53,7 +53,7 @@ REFUSED = {
 def expected(family: str, word: str, value: Any) -> str:
     if (family, word, str(value)) in REFUSED:
         return "refused"
-    return "all at once" if family in AT_ONCE_FAMILIES or (word, value) in AT_ONCE_WORDS else "streams"
+    return "all at once" if family in AT_ONCE_FAMILIES or (word, str(value)) in AT_ONCE_WORDS else "streams"
 
 
 def test_the_matrix_is_of_all_families_and_all_registered_words() -> None:
