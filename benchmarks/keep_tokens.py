@@ -1,4 +1,4 @@
-"""What running the blocks on fewer tokens costs and saves: a forward pass with `keep_tokens` beside one with all tokens.
+"""A forward pass whose blocks run on some of the tokens (`keep_tokens`) beside one with all of them.
 
     python benchmarks/keep_tokens.py
 
