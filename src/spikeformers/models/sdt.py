@@ -12,18 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from spikeformers.layers import (
-    AttentionPlan,
-    PatchSplitting,
-    Shortcut,
-    SpikingHead,
-    Unused,
-    build_blocks,
-    drop_path_rates,
-    linear_projection,
-)
-from spikeformers.models.config import require, require_positive
-from spikeformers.models.trunk import TrunkConfig, TrunkModel, patches
+from spikeformers.layers import PatchSplitting, Shortcut, SpikingHead, Unused
+from spikeformers.models.config import require
+from spikeformers.models.trunk import TrunkConfig, TrunkModel, attention_blocks, attention_plan, patches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +22,6 @@ class SDTConfig(TrunkConfig):
     """Words of Spike-driven Transformer; the defaults are SDT-2-512 for CIFAR-10.
 
     Args:
-        attention_scale: constant on the product of attentions that have one; the released one has none.
         dvs_mode: dilate keys, values and their products in the attention (see SpikeDrivenSelfAttention).
     """
 
@@ -39,13 +29,11 @@ class SDTConfig(TrunkConfig):
     depth: int = 2
     heads: int = 8
     attention: str = "sdsa1"
-    attention_scale: float = 0.125
     shortcut: Shortcut = "membrane"
     dvs_mode: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_positive("attention_scale", self.attention_scale)
         require(
             not self.dvs_mode or self.attention == "sdsa1",
             f"dvs_mode is a form of the attention sdsa1; leave it out with {self.attention!r}.",
@@ -75,29 +63,16 @@ class SDT(TrunkModel):
             shortcut=config.shortcut,
             init="trunc_normal",
         )
-        plan = AttentionPlan(
-            dim=config.dim,
-            heads=config.heads,
-            inputs=self.tokenizer.values,
-            vocabulary=vocabulary,
-            shortcut=config.shortcut,
-            qkv=linear_projection(bias=False, init="trunc_normal"),
-            out=linear_projection(bias=True, init="trunc_normal"),
-            v_threshold=config.attention_v_threshold,
-            scale=config.attention_scale,
-            erode=config.dvs_mode,
-            grid=config.grid,
-        )
-        rates = drop_path_rates(config.drop_path, config.depth)
-        self.blocks = build_blocks(
-            plan,
-            rates,
-            attention=config.attention,
-            mlp_ratio=config.mlp_ratio,
+        plan = attention_plan(
+            config,
+            vocabulary,
+            self.tokenizer.values,
+            qkv_bias=False,
+            out_bias=True,
             init="trunc_normal",
-            skips=config.build_skips(),
-            keep_tokens=config.keep_tokens,
+            erode=config.dvs_mode,
         )
+        self.blocks = attention_blocks(config, plan, "trunc_normal")
         # Behind a stream of spikes their mean is the rate that a neuron would only hide.
         neuron = vocabulary.build_neuron() if config.shortcut == "membrane" else None
         self.head = SpikingHead(config.dim, config.num_classes, neuron=neuron, init="kaiming_uniform")

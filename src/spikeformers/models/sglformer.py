@@ -48,7 +48,7 @@ from spikeformers.layers.attention.local import LocalSelfAttention, LocalSoftmax
 from spikeformers.layers.memory import TakesMemory
 from spikeformers.layers.words import parse_word
 from spikeformers.models.config import require, require_positive
-from spikeformers.models.trunk import ProductTrunkConfig, TrunkModel, patches
+from spikeformers.models.trunk import ProductTrunkConfig, TrunkModel, attention_plan, patches
 
 TimeAxis = Literal["per_sample", "batch_mixed"]
 
@@ -203,17 +203,8 @@ class SGLFormer(TrunkModel):
             inputs=self.encoder.values,
             shortcut=config.shortcut,
         )
-        plan = AttentionPlan(
-            dim=config.dim,
-            heads=config.heads,
-            inputs=self.tokenizer.values,
-            vocabulary=vocabulary,
-            shortcut=config.shortcut,
-            qkv=linear_projection(bias=False, init="kaiming_uniform"),
-            out=linear_projection(bias=False, init="kaiming_uniform"),
-            v_threshold=config.attention_v_threshold,
-            scale=config.attention_scale,
-            grid=config.grid,
+        plan = attention_plan(
+            config, vocabulary, self.tokenizer.values, qkv_bias=False, out_bias=False, init="kaiming_uniform"
         )
         self.blocks, values = _blocks(config, plan)
         self.head = _head(config, values)

@@ -80,11 +80,13 @@ class TrunkConfig(BlocksConfig):
     """Words of blocks behind a tokenizer with four stages, or as many as `tokenizer_stages`.
 
     Args:
+        attention_scale: constant on the product of attentions that have one.
         attention_v_threshold: threshold of the neuron inside the attention.
         pooling: one digit for each of the tokenizer's stages, 1 where a max-pool halves the map.
         shortcut: how branches join the stream (see `layers.residual`).
     """
 
+    attention_scale: float = 0.125
     attention_v_threshold: float = 0.5
     pooling: str = "0011"
     shortcut: Shortcut = "sew"
@@ -92,7 +94,8 @@ class TrunkConfig(BlocksConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.dim >= 8, f"dim must be at least 8 (the tokenizer starts with dim // 8 channels), got {self.dim}.")
-        require_positive("attention_v_threshold", self.attention_v_threshold)
+        for word in ("attention_scale", "attention_v_threshold"):
+            require_positive(word, getattr(self, word))
         require(
             len(self.pooling) == self.tokenizer_stages and set(self.pooling) <= {"0", "1"},
             f"pooling has one digit, 0 or 1, for each of the {self.tokenizer_stages} tokenizer stages, "
@@ -123,19 +126,13 @@ class TrunkConfig(BlocksConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ProductTrunkConfig(TrunkConfig):
-    """Words of a trunk whose attention multiplies queries, keys and values (SSA).
+    """Words of a trunk whose released attention multiplies queries, keys and values (SSA).
 
     Args:
-        attention_scale: constant on the product.
         pool_before_neuron: pool real pre-activations in place of spikes (CML).
     """
 
-    attention_scale: float = 0.125
     pool_before_neuron: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require_positive("attention_scale", self.attention_scale)
 
 
 class TrunkModel(SpikingModel):
@@ -188,28 +185,10 @@ class ProductTrunkModel(TrunkModel):
             inputs=self.encoder.values,
             shortcut=config.shortcut,
         )
-        plan = AttentionPlan(
-            dim=config.dim,
-            heads=config.heads,
-            inputs=self.tokenizer.values,
-            vocabulary=vocabulary,
-            shortcut=config.shortcut,
-            qkv=linear_projection(bias=qkv_bias, init=init),
-            out=linear_projection(bias=out_bias, init=init),
-            v_threshold=config.attention_v_threshold,
-            scale=config.attention_scale,
-            grid=config.grid,
+        plan = attention_plan(
+            config, vocabulary, self.tokenizer.values, qkv_bias=qkv_bias, out_bias=out_bias, init=init
         )
-        rates = drop_path_rates(config.drop_path, config.depth)
-        self.blocks = build_blocks(
-            plan,
-            rates,
-            attention=config.attention,
-            mlp_ratio=config.mlp_ratio,
-            init=init,
-            skips=config.build_skips(),
-            keep_tokens=config.keep_tokens,
-        )
+        self.blocks = attention_blocks(config, plan, init)
         self.head = MeanHead(config.dim, config.num_classes)
 
 
@@ -224,4 +203,43 @@ def patches(config: TrunkConfig, vocabulary: Vocabulary, inputs: Values) -> Patc
         inputs=inputs,
         vocabulary=vocabulary,
         shortcut=config.shortcut,
+    )
+
+
+def attention_plan(
+    config: TrunkConfig,
+    vocabulary: Vocabulary,
+    inputs: Values,
+    *,
+    qkv_bias: bool,
+    out_bias: bool,
+    init: Init,
+    erode: bool = False,
+) -> AttentionPlan:
+    """What the attentions of a trunk are built from; `inputs` are the values of its tokens."""
+    return AttentionPlan(
+        dim=config.dim,
+        heads=config.heads,
+        inputs=inputs,
+        vocabulary=vocabulary,
+        shortcut=config.shortcut,
+        qkv=linear_projection(bias=qkv_bias, init=init),
+        out=linear_projection(bias=out_bias, init=init),
+        v_threshold=config.attention_v_threshold,
+        scale=config.attention_scale,
+        erode=erode,
+        grid=config.grid,
+    )
+
+
+def attention_blocks(config: TrunkConfig, plan: AttentionPlan, init: Init) -> nn.ModuleList:
+    """The blocks of a trunk, as its config words say."""
+    return build_blocks(
+        plan,
+        drop_path_rates(config.drop_path, config.depth),
+        attention=config.attention,
+        mlp_ratio=config.mlp_ratio,
+        init=init,
+        skips=config.build_skips(),
+        keep_tokens=config.keep_tokens,
     )
