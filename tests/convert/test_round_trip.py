@@ -106,6 +106,7 @@ def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
     own = {word: value for word, value in words.items() if word in known}
     if "stage_depths" in own:  # the form fixes how many stages there are
         own["stage_depths"] = own["stage_depths"][: len(variant.config["stage_depths"])]
+    own |= {word: depth for word, depth in official.form(*form).depths.items() if isinstance(depth, int)}
     model = kind.from_words({**variant.config, **own})
     model.system, model.variant = form
     state = {**to_official(model), **to_official(model, "buffers")}

@@ -9,7 +9,7 @@ import pytest
 from spikeformers.catalog import official
 from spikeformers.convert import load_official
 from spikeformers.convert.wording import config_words
-from spikeformers.errors import ConfigError
+from spikeformers.errors import ConfigError, UnknownNameError
 from tests.golden_rules import fill_state, golden
 
 
@@ -72,7 +72,6 @@ def test_words_of_ours_stay_as_they_are() -> None:
             "layer_norm_eps of 'spikeformer' must be '1e-06', got",
         ),
         ("spikeformer_plif_dvscifar10", {"attention": "divided"}, None),
-        ("spikeformer_plif_dvscifar10", {"attention": "space"}, "attention must be one of .*'space'"),
     ],
 )
 def test_unknown_texts_are_refused(name: str, words: dict[str, Any], message: str | None) -> None:
@@ -106,3 +105,10 @@ def test_a_tokenizer_that_cannot_be(change: dict[str, Any], message: str) -> Non
     del tokenizer["padding"]
     with pytest.raises(ConfigError, match="a tokenizer is described by"):
         words_of("spikeformer", "plif_dvscifar10", {"tokenizer": tokenizer})
+
+
+def test_an_attention_nobody_knows_is_refused() -> None:
+    file = golden("spikeformer_plif_dvscifar10")
+    state = fill_state(file["state_dict"], file["fill"]["salt"])
+    with pytest.raises(UnknownNameError, match=r"no attention 'space'\. Did you mean .*'spatial'"):
+        load_official(state, file["system"], file["variant"], {**file["config"], "attention": "space"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -139,7 +140,7 @@ def assert_keeps_the_contract(name: str, words: Mapping[str, Any], directory: Pa
     torch.testing.assert_close(seeded(model.forward_steps, x).mean(0), logits, rtol=0, atol=1e-5)
     spikeformers.save(model, directory / "model.safetensors")
     assert torch.equal(seeded(spikeformers.load(directory / "model.safetensors"), x), logits)
-    _assert_trains(tiny_model(name, **words))
+    _assert_trains(copy.deepcopy(model))
     if streams:
         assert_streams(model, x)
     else:

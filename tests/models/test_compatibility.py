@@ -33,6 +33,8 @@ REFUSED = {
     ("qkformer", "tokenizer", "convolutional"): "an embedding in front of every stage",
     ("qkformer", "tokenizer", "patch"): "an embedding in front of every stage",
     ("sglformer", "keep_tokens", "0.5"): "convolve whole maps",
+    ("spikeformer", "keep_tokens", "0.5"): "other tokens at each time step",
+    ("tim", "keep_tokens", "0.5"): "tokens without a map",
     **{
         ("tim", "attention", word): "has no queries"
         for word in ("divided", "spatial", "temporal", "joint", "fourier", "frozen", "haar")
@@ -65,7 +67,15 @@ def test_the_matrix_is_of_all_families_and_all_registered_words() -> None:
     assert {word for _, word, _ in COMBINATIONS} == set(WORDS)
 
 
-@pytest.mark.parametrize(("name", "word", "value"), COMBINATIONS, ids=str)
+# Other tests have these words for every form of every family.
+SLOW = ("ann", "encoder", "surrogate")
+CELLS = [
+    pytest.param(*cell, id="-".join(map(str, cell)), marks=[pytest.mark.slow] if cell[1] in SLOW else [])
+    for cell in COMBINATIONS
+]
+
+
+@pytest.mark.parametrize(("name", "word", "value"), CELLS)
 def test_every_cell(name: str, word: str, value: Any, tmp_path: Path) -> None:
     cell = examine(name, word, value)
     assert cell.verdict == expected(cell.family, word, value), cell.reason

@@ -91,9 +91,14 @@ def matches(tensors: Mapping[str, Tensor]) -> list[Match]:
 def nearest(tensors: Mapping[str, Tensor]) -> Match | None:
     """Return the form that shares most names with the tensors; None where none shares any."""
     pairs = [(form, translate(tensors, form)) for form in official.every_form()]
-    most = max(len(translation.tensors) for _, translation in pairs)
-    tried = [match(form, translation) for form, translation in pairs if len(translation.tensors) == most > 0]
+    most = max(_known_names(translation) for _, translation in pairs)
+    tried = [match(form, translation) for form, translation in pairs if _known_names(translation) == most > 0]
     return min((found for found in tried if found.shared), key=lambda found: found.differences, default=None)
+
+
+def _known_names(translation: Translation) -> int:
+    """Names that a form has, those its files carry in vain included."""
+    return len(translation.tensors) + len(translation.unused)
 
 
 def match(form: Form, translation: Translation) -> Match:
