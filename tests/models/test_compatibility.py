@@ -67,12 +67,17 @@ def test_the_matrix_is_of_all_families_and_all_registered_words() -> None:
     assert {word for _, word, _ in COMBINATIONS} == set(WORDS)
 
 
-# Other tests have these words for every form of every family.
-SLOW = ("ann", "encoder", "surrogate")
-CELLS = [
-    pytest.param(*cell, id="-".join(map(str, cell)), marks=[pytest.mark.slow] if cell[1] in SLOW else [])
-    for cell in COMBINATIONS
-]
+# Other tests have these words for every form of every family; neurons do not ask which model they are in.
+SLOW_WORDS = ("ann", "encoder", "surrogate")
+NEURONS_IN = ("spikformer_4_256.cifar10", "meta_spikeformer_15m.imagenet", "spikeformer_7_512.imagenet")
+
+
+def speed(name: str, word: str) -> list[pytest.MarkDecorator]:
+    slow = word in SLOW_WORDS or (word == "neuron" and name not in NEURONS_IN)
+    return [pytest.mark.slow] if slow else []
+
+
+CELLS = [pytest.param(*cell, id="-".join(map(str, cell)), marks=speed(*cell[:2])) for cell in COMBINATIONS]
 
 
 @pytest.mark.parametrize(("name", "word", "value"), CELLS)
