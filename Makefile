@@ -8,9 +8,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.spikeformers-$(shell pwd | cksum | cut -d ' ' -f 1)
 # Tests run in processes of their own, one per core; threads inside them would only fight.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+NATIVE := src/spikeformers/native
+LIBRARY := $(NATIVE)/lib/libspikeformers_portable.so
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast test-slow lint format bench clean
+.PHONY: help install demo test test-fast test-slow test-triton native sanitize lint format bench clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' $(MAKEFILE_LIST) | column -t -s ':' -o ' ' 2>/dev/null \
@@ -23,11 +25,26 @@ demo: $(STAMP) ## train two small models on the embedded digits and show what th
 
 test: lint test-fast ## style, types, import rules and the fast tests
 
-test-fast: $(STAMP)
+test-fast: native
 	$(PYTEST)
 
-test-slow: $(STAMP) ## the tests that take minutes
+test-slow: native ## the tests that take minutes
 	$(PYTEST) -m slow
+
+# Once as they are interpreted, and once as they are compiled: that is decided when Triton is imported.
+test-triton: $(STAMP) ## install Triton, and test its kernels on a GPU or, interpreted and compiled, without one
+	$(BIN)/python -m pip install -q -e '.[triton]' -c constraints.txt
+	TRITON_INTERPRET=1 $(PYTEST) tests/ops/triton
+	$(PYTEST) tests/ops/triton
+
+native: $(STAMP) $(LIBRARY) ## compile the C++ core where its sources changed and there is a compiler
+
+# Status 3 is a machine without a compiler: the tests then run on the reference. SPIKEFORMERS_NO_NATIVE=1 asks for it.
+$(LIBRARY): $(wildcard $(NATIVE)/src/*) $(NATIVE)/build.py $(NATIVE)/sets.py | $(STAMP)
+	[ "$$SPIKEFORMERS_NO_NATIVE" = 1 ] || $(BIN)/python -m spikeformers.native.build || [ $$? = 3 ]
+
+sanitize: native ## run the C++ core under address, undefined behaviour and thread sanitizers
+	$(BIN)/python tests/native/sanitize.py
 
 lint: $(STAMP) ## style, types and import rules
 	$(BIN)/ruff check
@@ -46,7 +63,7 @@ bench: $(STAMP) ## run every script in benchmarks/
 	done; [ -n "$$found" ] || echo "There are no benchmarks yet: benchmarks/ holds no Python script."
 
 clean: ## remove what was made here, except your runs/ and the environment
-	rm -rf build dist demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf build dist demo $(NATIVE)/lib .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): pyproject.toml constraints.txt $(VENV)/bin/python

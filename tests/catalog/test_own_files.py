@@ -66,6 +66,19 @@ def test_only_what_is_needed(tmp_path: Path) -> None:
     assert (record.variant, record.published, record.notes, record.licence_note) == ("", (), (), "")
 
 
+def test_what_new_models_correct(tmp_path: Path) -> None:
+    """The form stays as it was released; a model has the corrected word, or its own."""
+    own = GOOD.replace("[variants.small]", "[corrected]\nwidth = 5\ntime_steps = 4\n[variants.small]")
+    with pytest.raises(ConfigError, match=r"\[corrected\]: no released form has another 'time_steps'"):
+        Shelf([write(tmp_path, own)])
+    own = own.replace("time_steps = 4\n[variants", "[variants")
+    shelf = Shelf([write(tmp_path, own)])
+    assert (shelf.variant("toy", "small").config["width"], shelf.variant("toy", "small").corrected) == (2, {"width": 5})
+    assert shelf.get("toy_1_16.digits").config["width"] == 3
+    path = write(tmp_path, own.replace(", width = 3", ""))
+    assert Shelf([path]).get("toy_1_16.digits").config["width"] == 5
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -18,6 +18,7 @@ def without_times(value: Any) -> Any:
     return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
+@pytest.mark.slow
 def test_shows_two_models_and_repeats_itself(spikeformers, tmp_path):
     out = tmp_path / "demo"
     answer = spikeformers("demo", "--epochs", 1, "--out", out, "--json")
@@ -73,6 +74,7 @@ def test_a_file_in_the_place_of_the_directory_is_named(spikeformers, tmp_path):
     assert (tmp_path / "g.png").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_a_second_demo_that_is_stopped_leaves_the_first(spikeformers, tmp_path, monkeypatch):
     def stopped(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt

@@ -7,10 +7,11 @@ import platform
 
 import torch
 
-from spikeformers import __version__
+from spikeformers import __version__, native
 from spikeformers.cli import examination
 from spikeformers.data import dataset_names
-from spikeformers.errors import DataError
+from spikeformers.errors import ConfigError, DataError
+from spikeformers.ops import backend
 
 
 def facts_of(answer, topic):
@@ -59,7 +60,34 @@ def test_a_backend_that_cannot_be_had_is_a_finding(spikeformers, monkeypatch):
     monkeypatch.setenv("SPIKEFORMERS_BACKEND", "reference")
     fact = facts_of(spikeformers("doctor", "--json"), "Backends")["lif"]
     assert fact["value"] == "reference"
-    assert "SPIKEFORMERS_BACKEND" in fact["reason"]
+    assert fact["reason"] == "SPIKEFORMERS_BACKEND says so"
+
+
+def test_what_a_fast_backend_leaves_to_the_reference_is_said(spikeformers, monkeypatch):
+    monkeypatch.setitem(backend.OPERATIONS, "quick", backend.Operation(("native", "reference"), "float64", False))
+    fact = facts_of(spikeformers("doctor", "--json"), "Backends")["quick"]
+    assert fact["value"] == "native"
+    assert fact["reason"] == "the fastest there is; reference for float64"
+
+
+def test_the_native_core_and_why_not(spikeformers, monkeypatch):
+    def facts_with(status):
+        monkeypatch.setattr(native, "status", status)
+        return facts_of(spikeformers("doctor", "--json"), "Native core")
+
+    found = facts_with(lambda: native.Status("avx2", "the best", "g++ 12", True))
+    assert (found["instructions"]["value"], found["instructions"]["present"]) == ("avx2", True)
+    assert found["threads"]["value"] == str(torch.get_num_threads())
+    assert found["compiler"]["value"] == "g++ 12"
+    assert facts_with(lambda: native.Status("avx2", "the best", "g++ 12"))["threads"]["value"] == "1"
+    missing = facts_with(lambda: native.Status(None, "not built"))
+    assert (missing["instructions"]["value"], missing["instructions"]["reason"]) == ("none", "not built")
+    assert missing["instructions"]["present"] is False
+
+    def refuse():
+        raise ConfigError("no such set")
+
+    assert facts_with(refuse)["SPIKEFORMERS_NATIVE_ISA"]["reason"] == "no such set"
 
 
 def test_a_data_set_that_is_missing_says_how_to_get_it(spikeformers, monkeypatch):

@@ -84,7 +84,9 @@ def few(monkeypatch):
 
 @pytest.mark.usefixtures("few")
 def test_compatibility_prints_the_matrix(spikeformers):
-    lines = spikeformers("info", "--compatibility").out.splitlines()
+    answer = spikeformers("info", "--compatibility")
+    assert answer.err == "trying every family with every word: 4 small models to build and run ...\n"
+    lines = answer.out.splitlines()
     assert [line.split() for line in lines if line.startswith(("iand", "lif"))] == [
         ["iand", "●", "a"],
         ["lif", "●", "○"],

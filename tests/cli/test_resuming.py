@@ -35,7 +35,11 @@ def wait_for_a_state(out: Path, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize(
     ("number", "code", "word"),
-    [(signal.SIGINT, 130, "Stopped in epoch 1"), (signal.SIGTERM, 143, "Stopped in epoch 1"), (signal.SIGKILL, -9, "")],
+    [
+        (signal.SIGINT, 130, "Stopped in epoch 1"),
+        pytest.param(signal.SIGTERM, 143, "Stopped in epoch 1", marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, -9, "", marks=pytest.mark.slow),
+    ],
 )
 def test_a_stopped_command_goes_on_when_it_is_given_again(
     spikeformers: Command, tmp_path: Path, number: signal.Signals, code: int, word: str

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import spikeformers
-from spikeformers.convert import convert_file, to_official
+from spikeformers.convert import convert_file, inspect, to_official
 from spikeformers.convert.conversion import _same
 from spikeformers.errors import CheckpointError, ConfigError, UnknownNameError
 from spikeformers.models.checkpoint import read_header
@@ -115,6 +115,38 @@ def test_the_catalogue_name_comes_with_the_catalogue_configuration(tmp_path: Pat
     assert done.name == spikeformers.load(tmp_path / "a.safetensors").name == "sdt_2_256.cifar10"
     done = convert_file(tmp_path / "a.pth", tmp_path / "a.safetensors", config={"time_steps": 1}, overwrite=True)
     assert done.name is None
+
+
+MIXED = {
+    "qkformer_cifar": {"ssa_time_axis": "batch_mixed"},
+    "qkformer_gesture": {"ssa_time_axis": "batch_mixed"},
+    "sglformer_imagenet": {"ssa_time_axis": "batch_mixed"},
+    "sglformer_imagenet2": {"ssa_time_axis": "batch_mixed", "stem_time_axis": "batch_mixed"},
+}
+
+
+@pytest.mark.parametrize(("name", "released"), MIXED.items())
+def test_files_of_the_authors_are_taken_as_released_on_every_way(
+    tmp_path: Path, name: str, released: dict[str, str]
+) -> None:
+    """The three ways are one: without a word they mix batches, and each takes the corrected form by the same words."""
+    file, source, out = golden(name), tmp_path / "a.pth", tmp_path / "a.safetensors"
+    form = {"system": file["system"], "variant": file["variant"]}
+    state = written(name, source)
+    (candidate,) = (c for c in inspect(state).candidates if (c.system, c.variant) == tuple(form.values()))
+    loaded = spikeformers.convert.load_official(state, **form).config.to_dict()
+    converted = convert_file(source, out, **form)
+    for config in (candidate.config, loaded, converted.config):
+        assert {word: config[word] for word in released} == released
+    assert {word: converted.assumed[word] for word in released} == released
+    if tuple(form.values()) == ((found := inspect(source)).system, found.variant):
+        assert all(f" --set {word}={value}" in found.command for word, value in released.items())
+    apart = dict.fromkeys(released, "per_sample")
+    assert spikeformers.convert.load_official(state, **form, config=apart).config == (
+        spikeformers.load(convert_file(source, out, **form, config={**candidate.config, **apart}, overwrite=True).out)
+    ).config.from_words({**loaded, **apart})
+    corrected = (r for r in map(spikeformers.catalog.get, spikeformers.list_models()) if r.system == file["system"])
+    assert all(r.config.get(word, "per_sample") == "per_sample" for r in corrected for word in released)
 
 
 def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:

@@ -328,6 +328,52 @@ def test_another_network_with_the_same_tensors(name: str, words: dict[str, objec
         to_official(model)
 
 
+@pytest.mark.parametrize(
+    ("name", "variant", "words"),
+    [
+        ("tim_2_256.cifar10dvs", "dvs_intended_thresholds", {"interaction": "tim"}),
+        ("tim_2_256.cifar10dvs", "dvs", {"interaction": "tim(threshold_out=1.0, threshold_in=1.0)"}),
+        ("spikformer_2_64.digits", "cifar", {"attention": "sdsa3(order=cheaper)", "neuron": "lif()"}),
+        ("sglformer_4_384.cifar10", "cifar", {"local_attention": "local_ssa"}),
+    ],
+)
+def test_words_spelled_otherwise_are_the_released_form(name: str, variant: str, words: dict[str, object]) -> None:
+    model = create_model(name, dim=64, depth=1, heads=4, **words)
+    model.variant = variant
+    assert to_official(model)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize(
+    ("name", "other", "message"),
+    [
+        ("tim_dvs", "dvs_intended_thresholds", r"block\.0\.attn\.TIM\.in_lif\.threshold is 1, not 0\.3"),
+        ("tim_dvs_intended", "dvs", r"block\.0\.attn\.attn_lif\.threshold is 0\.5, not 1"),
+    ],
+)
+def test_thresholds_that_a_file_keeps_tell_its_form(name: str, other: str, message: str, dtype: torch.dtype) -> None:
+    file = golden(name)
+    state = {
+        key: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for key, tensor in fill_state(file["state_dict"], file["fill"]["salt"]).items()
+    }
+    words = {"heads": 4, "time_steps": 4}
+    assert load_official(state, "tim", file["variant"], words).variant == file["variant"]
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_official(state, "tim", other, words)
+    assert f"({file['variant']!r} or " in str(caught.value) or f" or {file['variant']!r})" in str(caught.value)
+    with pytest.raises(CheckpointError, match=r"patch_embed\.proj_lif\.threshold is 1, not 0\.7"):
+        load_official(state, "tim", file["variant"], {**words, "v_threshold": 0.7})
+
+
+@pytest.mark.parametrize("word", ["tim(alpha=0.25)", "tim(threshold_out=0.4)", "none"])
+def test_other_options_are_another_network(word: str) -> None:
+    model = create_model("tim_2_256.cifar10dvs", dim=32, depth=1, heads=4, interaction=word)
+    with pytest.raises(CheckpointError) as caught:
+        to_official(model)
+    assert f"interaction {word!r} (there: 'tim(alpha=0.5, threshold_in=0.3, threshold_out=0.5)')" in str(caught.value)
+
+
 def test_strides_that_do_not_divide_the_released_size() -> None:
     words = {"image_size": [96, 96], "tokenizer_strides": [3, 1, 2, 1, 2, 1], "dim": 32, "depth": 1}
     assert to_official(create_model("spikeformer_7_256.cifar10dvs", **words))

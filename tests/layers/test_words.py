@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spikeformers.errors import ConfigError, UnknownNameError
-from spikeformers.layers.words import build_from_word, checked_word, parse_word, write_word
+from spikeformers.layers.words import build_from_word, checked_word, meaning, parse_word, write_word
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 # Texts are bare words, numbers what TOML can hold.
@@ -27,7 +27,7 @@ def test_what_is_written_is_read(name: str, options: dict[str, object]) -> None:
     assert {option: type(value) for option, value in read[1].items()} == {o: type(v) for o, v in options.items()}
 
 
-def meaning(text: str) -> tuple[str, dict[str, object]] | str:
+def read_or_refused(text: str) -> tuple[str, dict[str, object]] | str:
     """What a text means, or the message of the error."""
     try:
         return parse_word(text)
@@ -37,7 +37,7 @@ def meaning(text: str) -> tuple[str, dict[str, object]] | str:
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_word_or_a_clear_error(text: str) -> None:
-    found = meaning(text)
+    found = read_or_refused(text)
     assert repr(text) in found if isinstance(found, str) else parse_word(write_word(*found)) == found
 
 
@@ -108,3 +108,12 @@ def test_words_the_caller_gives_are_no_options() -> None:
 def test_a_name_nobody_knows() -> None:
     with pytest.raises(UnknownNameError, match=r"no part 'pert'\. Did you mean 'part'"):
         checked_word("pert(levels=8)", REGISTRY, "part")
+
+
+def test_words_that_say_the_same_mean_the_same() -> None:
+    """However they are spelled, and by whichever name of a part; each option counts."""
+    registry = {**REGISTRY, "alias": Part}
+    same = ("part", "alias", "part(levels=4)", "part(name=x, share=0.5)", "part(on=false, levels=4.0)")
+    assert all(meaning(text, registry) == meaning("part", registry) for text in same)
+    other = ("plain", "part(levels=5)", "part(share=0.25)", "part(name=y)", "part(on=true)")
+    assert not any(meaning(text, registry) == meaning("part", registry) for text in other)

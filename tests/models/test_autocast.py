@@ -23,7 +23,7 @@ half = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["b
 @every_form
 def test_gradients_are_finite_and_in_float32(name: str, dtype: torch.dtype) -> None:
     model = awake(name)
-    x = much_input(model)
+    x = much_input(model, 3)  # in half precision a last layer that fires now and then may be silent on fewer
     with torch.autocast("cpu", dtype):
         heads = model.forward_heads(x)
         loss = torch.stack([output.float().square().sum() for output in heads.values()]).sum()

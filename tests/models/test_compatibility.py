@@ -67,13 +67,13 @@ def test_the_matrix_is_of_all_families_and_all_registered_words() -> None:
     assert {word for _, word, _ in COMBINATIONS} == set(WORDS)
 
 
-# Other tests have these words for every form of every family; neurons do not ask which model they are in.
+# Other tests have these words for every form of every family; neurons and attentions hardly ask which model has them.
 SLOW_WORDS = ("ann", "encoder", "surrogate")
-NEURONS_IN = ("spikformer_4_256.cifar10", "meta_spikeformer_15m.imagenet", "spikeformer_7_512.imagenet")
+FAST_IN = ("spikformer_4_256.cifar10", "meta_spikeformer_15m.imagenet", "spikeformer_7_512.imagenet")
 
 
 def speed(name: str, word: str) -> list[pytest.MarkDecorator]:
-    slow = word in SLOW_WORDS or (word == "neuron" and name not in NEURONS_IN)
+    slow = word in SLOW_WORDS or (word in ("neuron", "attention") and name not in FAST_IN)
     return [pytest.mark.slow] if slow else []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,25 @@ def test_dynamic_time_steps_in_every_family(name: str, rule: str, tmp_path: Path
     without.load_state_dict({key: tensor for key, tensor in model.state_dict().items() if ".scores" not in key})
     x = random_input(model, 2)
     assert torch.equal(model(x), without(x))
+
+
+@pytest.mark.parametrize("neuron", ["lif", "clif", "sliding_psn"])
+@pytest.mark.parametrize(
+    "words",
+    [{"dynamic_steps": "skip"}, {"keep_tokens": 0.5}, {"dynamic_steps": "integrate", "keep_tokens": 0.5}],
+    ids=str,
+)
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_model_of_changed_neurons_is_copied_and_pickled(words: dict[str, Any], neuron: str, again: Any) -> None:
+    """Their classes are made at run time, where pickle finds none."""
+    model = tiny_model(SPIKFORMER, neuron=neuron, **words).eval()
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, DynamicSteps):
+                module.scores[1] = -1
+    same, x = again(model), random_input(model, 2)
+    assert [type(module) for module in same.modules()] == [type(module) for module in model.modules()]
+    assert torch.equal(same(x), model(x))
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -78,6 +78,9 @@ def token_maps(model: SpikingModel) -> list[tuple[int, int]]:
     return [(2, 2), (4, 1) if built_for_its_tokens(model) else (3 * each, each)]
 
 
-def much_input(model: SpikingModel) -> Tensor:
-    """Enough tokens that spikes reach every layer: 4 samples of 4 x 4, or 32 of those the model is built for."""
-    return random_input(model, 32) if built_for_its_tokens(model) else random_input(model, 4, (4, 4))
+def much_input(model: SpikingModel, times: int = 1) -> Tensor:
+    """Enough tokens that spikes reach every layer: 4 samples of 4 x 4, or 32 of those the model is built for; or that
+    many times as many.
+    """
+    built = built_for_its_tokens(model)
+    return random_input(model, 32 * times) if built else random_input(model, 4 * times, (4, 4))

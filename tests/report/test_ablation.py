@@ -90,9 +90,19 @@ def test_the_plan_says_what_changes(width: int) -> None:
     lines = shown(ablation.plan_table(partial()), width)
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
+    assert lines[0] == "What matters"
     assert "attention SSA (base) 24,678 3 of 3" in text
-    assert "attention QK 24,678 2 of 3 model.config.attention = x" in text
-    assert "neuron PLIF 24,678 0 of 3" in text
+    assert " QK 24,678 2 of 3 attention = x" in text
+    assert " PLIF 24,678 0 of 3" in text
+    assert sum(row.startswith("attention") for row in lines) == 1
+
+
+def test_the_plan_of_what_has_not_begun_says_nothing_of_results() -> None:
+    whole = findings(line("2", missing=(0, 1, 2), overrides={"schedule.epochs": 2}), finished=0, seconds=0.0, total=3)
+    text = " ".join(" ".join(shown(ablation.plan_table(whole), 80)).split())
+    assert "factor value parameters changes" in text
+    assert "attention 2 24,678 schedule.epochs = 2" in text
+    assert "training" not in text
 
 
 def test_rows_have_the_figures_in_full() -> None:

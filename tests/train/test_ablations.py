@@ -80,6 +80,7 @@ def unused(model: SpikingModel) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "words"), CASES, ids=lambda case: case if isinstance(case, str) else ",".join(case))
 def test_an_epoch_moves_every_weight(family: str, words: list[str], digits: Dataset, tmp_path: Path) -> None:
     result, model, still = train(family, words, digits, tmp_path)

@@ -7,6 +7,7 @@
 
     [paper]                              # optional: title, authors, venue, year, arxiv, url, bibtex
     [config]                             # optional: configuration words all models share
+    [corrected]                          # optional: what new models have in place of words of a released form
     [variants.cifar]                     # optional: words all models of one released form share
 
     [models."spikformer_4_384.cifar10"]  # the data set follows the dot
@@ -18,7 +19,8 @@
     notes = ["..."]                      # optional
     uncertain = ["heads"]                # optional: words nobody published
 
-A model's configuration is [config], then its variant, then its own `config`; where two give a word, the later wins.
+A released form is [config], then its variant; a model is its form, then [corrected], then its own `config`; where two
+give a word, the later wins. A form that does not say a word has nothing to correct there.
 """
 
 from __future__ import annotations
@@ -55,11 +57,15 @@ def read_family(path: str | os.PathLike[str]) -> Family:
         read_toml(path),
         str(path),
         required={"family": str, "builds": str, "models": dict},
-        optional={"system": str, "licence_note": str, "paper": dict, "config": dict, "variants": dict},
+        optional={"system": str, "licence_note": str}
+        | dict.fromkeys(("paper", "config", "corrected", "variants"), dict),
     )
     if not _BUILDS.fullmatch(table["builds"]):
         raise ConfigError(f"{path}: 'builds' must read 'package.module:Class', found {table['builds']!r}.")
     variants = {name: _variant(name, words, table, path) for name, words in table.get("variants", {}).items()}
+    for word in table.get("corrected", {}):
+        if not any(word in variant.corrected for variant in variants.values()):
+            raise ConfigError(f"{path} [corrected]: no released form has another {word!r}.")
     paper = _paper(table.get("paper", {}), f"{path} [paper]")
     records = tuple(
         _record(name, entry, table, variants, paper, f"{path} [models.{name!r}]")
@@ -71,11 +77,14 @@ def read_family(path: str | os.PathLike[str]) -> Family:
 def _variant(name: str, words: object, table: dict[str, Any], path: str | os.PathLike[str]) -> Variant:
     if not isinstance(words, dict):
         raise ConfigError(f"{path} [variants]: {name!r} must be a table of configuration words, found {words!r}.")
+    config = _plain({**table.get("config", {}), **words})
+    corrected = _plain(table.get("corrected", {}))
     return Variant(
         system=table.get("system", table["family"]),
         name=name,
         builds=table["builds"],
-        config=_plain({**table.get("config", {}), **words}),
+        config=config,
+        corrected={word: value for word, value in corrected.items() if config.get(word, value) != value},
     )
 
 
@@ -101,7 +110,8 @@ def _record(
     variant = fields.get("variant", "")
     if variant and variant not in variants:
         raise ConfigError(f"{where}: the file has no [variants.{variant}].{suggest(variant, variants)}")
-    start = variants[variant].config if variant else table.get("config", {})
+    form = variants.get(variant)
+    start = {**form.config, **form.corrected} if form else table.get("config", {})
     config = _plain({**start, **fields["config"]})
     _check_input_words(config, where)
     uncertain = strings(fields.get("uncertain", []), f"{where} uncertain")

@@ -46,13 +46,15 @@ class Variant:
         system: The system, in the words of `convert.load_official`.
         name: The form, in the same words.
         builds: "module:Class" of the model.
-        config: The configuration words the authors' code fixes for this form.
+        config: The configuration words the authors' code fixes for this form, faults included.
+        corrected: Those of them that new models have otherwise, with the values there.
     """
 
     system: str
     name: str
     builds: str
     config: dict[str, Any]
+    corrected: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from spikeformers.train.ablation.record import Record, StudyDirectory
 from spikeformers.train.ablation.running import Observer, Standing
 
 PICTURES = ("ablation.png", "ablation.svg")
+FILES = ("table.md", "table.csv", "study.json", *PICTURES)
 
 
 class Told(Observer):
@@ -43,31 +44,32 @@ class Told(Observer):
         _say(f"{job.title}, seed {job.seed}: another process trains it")
 
 
-def show_study(ablation: Ablation, out: Path, *, only: Sequence[str], json: bool) -> Findings:
-    """Write tables and pictures of what is finished into the directory of a study, and print some factors of it.
+def show_study(findings: Findings, out: Path, *, json: bool) -> None:
+    """Print what a study, or some factors of it, has found in its directory `out`."""
+    if json:
+        print_json(findings)
+    elif findings.missing == findings.total:
+        console().print(f"No run of the study has ended yet in {out}.", markup=False, soft_wrap=True)
+    else:
+        console().print(ablation_tables(findings))
+
+
+def write_study(ablation: Ablation, out: Path) -> bool:
+    """Write tables and pictures of what is finished into the directory of a study; return whether anything is.
 
     Raises:
-        DataError: a record is damaged, or of another version.
+        DataError: a record is damaged, of another version, or that of another run.
+        TrainingError: the directory cannot be written.
         OSError: a file cannot be written; a former one stays.
     """
     directory = StudyDirectory(out)
     directory.make()
     with directory.showing():
-        whole = read_findings(ablation, out)
-        if whole.missing < whole.total:
-            _write(whole, out)
-    findings = read_findings(ablation.only(only), out)
-    if json:
-        print_json(findings)
-        return findings
-    page = console()
-    if whole.missing == whole.total:
-        page.print("No run of the study has ended yet.")
-        return findings
-    page.print(ablation_tables(findings))
-    files = ", ".join(("table.md", "table.csv", "study.json", *PICTURES))
-    page.print(f"\nFiles in {out}: {files}", markup=False, soft_wrap=True)
-    return findings
+        findings = read_findings(ablation, out)
+        begun = findings.missing < findings.total
+        if begun:
+            _write(findings, out)
+    return begun
 
 
 def _write(findings: Findings, out: Path) -> None:

@@ -10,6 +10,7 @@ from importlib import metadata
 
 import torch
 
+from spikeformers import native
 from spikeformers.data import dataset_names, load_dataset, shape_of
 from spikeformers.errors import SpikeformersError
 from spikeformers.ops import backend
@@ -21,7 +22,7 @@ from spikeformers.version import __version__
 
 def examine() -> list[Fact]:
     """Return all facts, topic by topic."""
-    return [*_versions(), *_processor(), *_accelerators(), *_backends(), *_datasets(), *_extras()]
+    return [*_versions(), *_processor(), *_accelerators(), *_native(), *_backends(), *_datasets(), *_extras()]
 
 
 def _versions() -> Iterator[Fact]:
@@ -47,14 +48,42 @@ def _accelerators() -> Iterator[Fact]:
         yield Fact(topic="Accelerators", name=f"cuda:{index}", value=name, present=True)
     if torch.backends.mps.is_available():
         yield Fact(topic="Accelerators", name="mps", value="Apple GPU", present=True)
+    there = _installed("triton")
+    triton = metadata.version("triton") if there else "not installed"
+    yield Fact(topic="Accelerators", name="Triton", value=triton, reason="compiles kernels for GPUs", present=there)
+
+
+def _native() -> Iterator[Fact]:
+    topic = "Native core"
+    try:
+        found = native.status()
+    except SpikeformersError as error:  # a wrong SPIKEFORMERS_NATIVE_ISA is a finding, too
+        yield Fact(topic=topic, name=native.VARIABLE, value="not usable", reason=str(error), present=False)
+        return
+    there = found.instruction_set is not None
+    yield Fact(
+        topic=topic, name="instructions", value=found.instruction_set or "none", reason=found.reason, present=there
+    )
+    if there:
+        threads, reason = (torch.get_num_threads(), "those of torch") if found.openmp else (1, "built without OpenMP")
+        yield Fact(topic=topic, name="threads", value=str(threads), reason=reason)
+        yield Fact(topic=topic, name="compiler", value=found.compiler)
 
 
 def _backends() -> Iterator[Fact]:
-    try:
-        for choice in backend.describe():
-            yield Fact(topic="Backends", name=choice.operation, value=choice.backend, reason=choice.reason)
-    except SpikeformersError as error:  # a wrong SPIKEFORMERS_BACKEND is a finding, too
-        yield Fact(topic="Backends", name=backend.VARIABLE, value="not usable", reason=str(error), present=False)
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        try:
+            for choice in backend.describe(device):
+                name = choice.operation if device == "cpu" else f"{choice.operation} on {device}"
+                yield Fact(topic="Backends", name=name, value=choice.backend, reason=_scope(choice))
+        except SpikeformersError as error:  # a wrong SPIKEFORMERS_BACKEND is a finding, too
+            yield Fact(topic="Backends", name=backend.VARIABLE, value="not usable", reason=str(error), present=False)
+
+
+def _scope(choice: backend.Choice) -> str:
+    """Why this one runs, and what it leaves to the reference."""
+    left = backend.OPERATIONS[choice.operation].left
+    return choice.reason if choice.backend == "reference" or not left else f"{choice.reason}; reference for {left}"
 
 
 def _datasets() -> Iterator[Fact]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,11 @@ from torch import Tensor, nn
 
 from spikeformers.catalog import official
 from spikeformers.catalog.official import Form
-from spikeformers.convert.translate import Translation, official_name, official_shape, split, translate
+from spikeformers.convert.translate import Translation, join, official_name, official_shape, split, translate
+from spikeformers.layers import Constants
 
 _SHOWN = 12
+_ROUNDING = 2**-7  # of bfloat16, once more than there
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -50,6 +53,18 @@ def problems(translation: Translation, form: Form, model: nn.Module, *, values: 
         ],
     }
     return {kind: names for kind, names in found.items() if names}
+
+
+def contradictions(translation: Translation, model: nn.Module) -> list[str]:
+    """Return a sentence for every constant kept beside the weights that is not what the model's config says."""
+    return [
+        f"{translation.given[name]} is {found:g}, not {expected:g}"
+        for module, constants in model.named_modules()
+        if isinstance(constants, Constants)
+        for leaf, parameter in constants.named_parameters(recurse=False)
+        for name, expected in [(join(module, leaf), parameter.item())]
+        if not math.isclose(found := translation.tensors[name].item(), expected, rel_tol=_ROUNDING)
+    ]
 
 
 def report(form: Form, found: Mapping[str, Sequence[str]], tensors: Mapping[str, Tensor]) -> str:

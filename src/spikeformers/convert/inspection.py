@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
+from spikeformers import catalog
 from spikeformers.catalog import official
 from spikeformers.convert.check import are_ours, shortened
 from spikeformers.convert.match import CONTRADICTORY, FLAT, Match, matches, nearest
@@ -20,8 +21,8 @@ from spikeformers.errors import CheckpointError
 from spikeformers.models.checkpoint import Header, read_checkpoint, read_header
 
 _BUFFERS = ("running_mean", "running_var", "num_batches_tracked")
-# Words a user should say whenever tensors do not show them.
-_ASKED = ("heads", "time_steps", "ssa_time_axis")
+# Words a user should say whenever tensors do not show them, beside those in which new models correct the released form.
+_ASKED = ("heads", "time_steps")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +211,8 @@ def _command(source: str, best: Match) -> str:
     path = Path(source or "FILE")
     stem = path.name.partition(".")[0] or "model"
     out = f"{stem}.safetensors" if f"{stem}.safetensors" != path.name else f"{stem}_converted.safetensors"
-    words = [f"--set {word}={best.words[word]}" for word in _ASKED if word in best.assumed]
+    corrected = catalog.variant(best.form.system, best.form.variant).corrected
+    words = [f"--set {word}={best.words[word]}" for word in (*_ASKED, *corrected) if word in best.assumed]
     form = f"--system {best.form.system} --variant {best.form.variant}"
     return " ".join(["spikeformers convert", shlex.quote(str(path)), form, *words, "--out", shlex.quote(out)])
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from spikeformers import catalog
 from spikeformers.catalog import official
 from spikeformers.catalog.official import Form
-from spikeformers.convert.check import disagreements, problems, report
+from spikeformers.convert.check import contradictions, disagreements, problems, report, shortened
 from spikeformers.convert.source import Source, read_tensors
 from spikeformers.convert.translate import Translation, translate, words_likely, words_shown
 from spikeformers.convert.wording import config_words
@@ -44,8 +44,8 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
     Raises:
         UnknownNameError: no such system or form.
         ConfigError: a configuration word is unknown, of the wrong type, or contradicts another.
-        CheckpointError: the file cannot be read, or its tensors disagree with the form or the configuration; the
-            message names them.
+        CheckpointError: the file cannot be read, or its tensors, constants among them such as the thresholds TIM's
+            neurons keep, disagree with the form or the configuration; the message names them.
     """
     form = official.form(system, variant)
     known = {field.name for field in fields(model_class(catalog.variant(system, variant).builds).Config)}
@@ -59,6 +59,12 @@ def load_official(source: Source, system: str, variant: str, config: Mapping[str
     found = problems(translation, form, model)
     if found:
         raise CheckpointError(report(form, found, tensors))
+    if wrong := contradictions(translation, model):
+        forms = " or ".join(repr(form.variant) for form in official.forms(system))
+        raise CheckpointError(
+            f"The file keeps constants beside its weights that are not those of this config: {shortened(wrong)}. "
+            f"Name the variant it belongs to ({forms}), or the words of its config."
+        )
     model.to(_floating_type(translation.tensors.values()))
     shapes = {name: tensor.shape for name, tensor in model.state_dict().items()}
     model.load_state_dict({name: tensor.reshape(shapes[name]) for name, tensor in translation.tensors.items()})

@@ -133,12 +133,17 @@ def _empty(kind: type[SpikingModel], words: Mapping[str, Any]) -> SpikingModel:
 
 
 def _known(form: Form) -> list[dict[str, Any]]:
-    """Return the configurations that are known of a form: its own, then those of the models that were published."""
+    """Return the configurations that are known of a form: its own, then those of the models that were published.
+
+    All are as released: what new models correct, files of the authors were not trained with.
+    """
     records = [record for record in map(catalog.get, catalog.names()) if record.system == form.system]
     published = [
         r for r in records if r.variant == form.variant and (r.published or r.published_parameters is not None)
     ]
-    return [catalog.variant(form.system, form.variant).config, *(record.config for record in published)]
+    released = catalog.variant(form.system, form.variant)
+    faults = {word: released.config[word] for word in released.corrected}
+    return [released.config, *({**record.config, **faults} for record in published)]
 
 
 def _closest(form: Form, shown: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from spikeformers.catalog.official import Form
 from spikeformers.convert.check import shortened
 from spikeformers.convert.translate import official_name
 from spikeformers.errors import CheckpointError
+from spikeformers.layers.words import meaning
 from spikeformers.models import SpikingModel, model_class
 
 # What no tensor shows and yet makes another network: a file of the form would be read back as something else.
@@ -47,11 +48,11 @@ def require_whole(model: SpikingModel, form: Form) -> None:
     missing = [name for name in released.state_dict() if name not in own]
     if not missing and _same_structure(model, released, form):
         return
-    config = model.config.to_dict()
+    own, theirs = model.config.to_dict(), released.config.to_dict()
     words = [
-        f"{word} {config[word]!r} (there: {value!r})"
-        for word, value in released.config.to_dict().items()
-        if config.get(word, value) != value
+        f"{word} {own[word]!r} (there: {value!r})"
+        for word, value in theirs.items()
+        if word in own and not _same(word, model, released)
     ]
     fitting = [repr(f.variant) for f in official.forms(form.system) if _fits(model, _build(f, model), f)]
     choice = f"Set model.variant = {' or '.join(fitting)}, or save" if fitting else "Save"
@@ -75,8 +76,16 @@ def _fits(model: SpikingModel, released: SpikingModel, form: Form) -> bool:
 
 
 def _same_structure(model: SpikingModel, released: SpikingModel, form: Form) -> bool:
-    own, theirs = model.config.to_dict(), released.config.to_dict()
-    return all(own.get(word) == theirs.get(word) for word in (*_STRUCTURE, *form.depths))
+    return all(_same(word, model, released) for word in (*_STRUCTURE, *form.depths))
+
+
+def _same(word: str, model: SpikingModel, released: SpikingModel) -> bool:
+    """Return whether a configuration word says the same in both, options left out being what they are by default."""
+    own, theirs = (each.config.to_dict().get(word) for each in (model, released))
+    if own is None or theirs is None or word not in (registries := model.config.word_registries()):
+        return bool(own == theirs)
+    parts, _ = registries[word]
+    return meaning(own, parts) == meaning(theirs, parts)
 
 
 def _build(form: Form, model: SpikingModel) -> SpikingModel:

@@ -72,7 +72,7 @@ from spikeformers.layers.speds import EMBEDDING_FORMS, DeformedShortcutEmbedding
 from spikeformers.layers.stack import build_blocks, build_conv_blocks, check_chosen_tokens, run_blocks, values_behind
 from spikeformers.layers.tokenizers import PatchSplitting, SpikingTokenizer, Tokenizer
 from spikeformers.layers.unit import Unit, branch_unit, unit_inputs
-from spikeformers.layers.unused import Unused
+from spikeformers.layers.unused import Constants, Unused
 from spikeformers.layers.values import BINARY, REAL, TERNARY, Values, integers
 from spikeformers.layers.vocabulary import Vocabulary
 from spikeformers.layers.weighted import Classifier, Conv1d, Conv2d, Init, Linear, Mask, MatrixProduct
@@ -103,6 +103,7 @@ __all__ = [
     "BatchNorm",
     "Block",
     "Classifier",
+    "Constants",
     "Conv1d",
     "Conv2d",
     "ConvolutionalTokenizer",

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from spikeformers.errors import ConfigError
 from spikeformers.layers.memory import Memory
 from spikeformers.layers.neurons import Neuron
+from spikeformers.layers.neurons.extended import ExtendedNeuron
 from spikeformers.layers.time_steps import checked_time_steps, steps_of
 
 START = 0.5  # score of every time step before training: the paper's is not known
 
 
-class DynamicSteps(Neuron):
+class DynamicSteps(ExtendedNeuron):
     """Base of neurons with a score for each time step: out[t] = H(scores[t]) spikes[t], H(0) = 1.
 
     Attributes:
@@ -73,6 +74,8 @@ def with_dynamic_steps(neuron: Neuron, time_steps: int, *, skips: bool) -> Neuro
 @cache
 def _with_dynamic_steps(kind: type[Neuron]) -> type[Neuron]:
     class WithDynamicSteps(DynamicSteps, kind):  # type: ignore[misc, valid-type]
+        made = (_with_dynamic_steps, kind)
+
         def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
             steps = steps_of(self, len(x), len(self.scores), memory)
             masks = self.masks()[steps].to(x.dtype).view(-1, *[1] * (x.dim() - 1))

@@ -13,6 +13,12 @@ from spikeformers.layers.values import REAL
 from spikeformers.layers.weighted import Classifier, Init
 
 
+def mean_over_positions(features: Tensor) -> Tensor:
+    """[T, B, C, ...] -> [T, B, C]."""
+    # Of rows of channels: so the gradient is laid out with channels innermost, as what comes to it further down.
+    return features.flatten(3).transpose(-1, -2).mean(-2)
+
+
 class Head(nn.Module, ABC):
     """What every head offers: logits of each time step, and those of all steps together."""
 
@@ -39,12 +45,12 @@ class MeanHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """[T, B, C, H, W] -> logits [B, K]."""
         # The mean first: one product instead of T.
-        logits: Tensor = self.linear(features.flatten(3).mean(-1).mean(0))
+        logits: Tensor = self.linear(mean_over_positions(features).mean(0))
         return logits
 
     def outputs(self, features: Tensor, memory: Memory | None = None) -> dict[str, Tensor]:
         """[T, B, C, H, W] -> "logits" [B, K] and "steps" [T, B, K]."""
-        return {"logits": self(features), "steps": self.linear(features.flatten(3).mean(-1))}
+        return {"logits": self(features), "steps": self.linear(mean_over_positions(features))}
 
 
 class SpikingHead(Head):
@@ -81,7 +87,7 @@ class SpikingHead(Head):
 
     def outputs(self, features: Tensor, memory: Memory | None = None) -> dict[str, Tensor]:
         """[T, B, C, H, W] -> "logits" [B, K], "steps" [T, B, K] and, where there is one, "distillation" [B, K]."""
-        mean = features.flatten(3).mean(-1)  # [T, B, C]
+        mean = mean_over_positions(features)  # [T, B, C]
         # The authors' code runs the neuron whatever its head is fed; their counts of spikes include it.
         spikes = mean if self.neuron is None else self.neuron(mean, memory)
         steps = self.linear(spikes if self.fed == "spikes" else mean)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spikeformers.layers.frames import over_frames
 from spikeformers.layers.op_spec import ElementSpec
 from spikeformers.layers.values import Values
+from spikeformers.ops.pool import max_pool
 
 
 class MaxPool(nn.Module):
@@ -15,7 +18,7 @@ class MaxPool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> [T, B, C, ceil(H/2), ceil(W/2)]."""
-        return over_frames(lambda frames: F.max_pool2d(frames, 3, 2, 1), x)
+        return over_frames(partial(max_pool, stride=2), x)
 
     def element_spec(self) -> ElementSpec:
         """The pool."""
@@ -54,7 +57,7 @@ class Dilate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, H, W] -> the same."""
-        return over_frames(lambda frames: F.max_pool2d(frames, 3, 1, 1), x)
+        return over_frames(partial(max_pool, stride=1), x)
 
     def element_spec(self) -> ElementSpec:
         """The pool."""

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from spikeformers.layers.memory import Chosen, Memory, streaming
 from spikeformers.layers.neurons import Neuron
+from spikeformers.layers.neurons.extended import ExtendedNeuron
 
 
 @torch.no_grad()
@@ -54,7 +55,7 @@ def _index(x: Tensor, chosen: Chosen) -> Tensor:
     return chosen.index.unsqueeze(3).expand(-1, -1, -1, x.shape[2])
 
 
-class ChoosesTokens(Neuron):
+class ChoosesTokens(ExtendedNeuron):
     """Base of neurons that may be given the currents of some of the tokens."""
 
 
@@ -72,6 +73,8 @@ def at_chosen_tokens(neuron: Neuron) -> Neuron:
 @cache
 def _at_chosen_tokens(kind: type[Neuron]) -> type[Neuron]:
     class AtChosenTokens(ChoosesTokens, kind):  # type: ignore[misc, valid-type]
+        made = (_at_chosen_tokens, kind)
+
         def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
             chosen = None if memory is None else memory.chosen
             stream = memory if streaming(memory) else None

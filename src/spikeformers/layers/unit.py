@@ -8,6 +8,8 @@ from types import MappingProxyType
 from torch import Tensor, nn
 
 from spikeformers.layers.memory import Memory, TakesMemory
+from spikeformers.layers.norm_neuron import run_norm_neuron
+from spikeformers.layers.pre_activation import mark_output
 from spikeformers.layers.residual import Shortcut
 from spikeformers.layers.values import Values
 from spikeformers.layers.vocabulary import Vocabulary
@@ -27,8 +29,16 @@ class Unit(TakesMemory):
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, B, C, ...] -> [T, B, C', ...]."""
-        for part in self.children():
-            x = part(x, memory) if isinstance(part, TakesMemory) else part(x)
+        parts = list(self.children())
+        done = 0
+        while done < len(parts):
+            part = parts[done]
+            if done + 1 < len(parts) and (out := run_norm_neuron(part, parts[done + 1], x, memory)) is not None:
+                x, done = out, done + 2
+            else:
+                out = part(x, memory) if isinstance(part, TakesMemory) else part(x)
+                mark_output(part, x, out)
+                x, done = out, done + 1
         return x
 
 

@@ -25,3 +25,18 @@ class Unused(nn.Module):
     def like(cls, module: nn.Module) -> Unused:
         """The parameters of a module that is never called."""
         return cls(**{name: tuple(parameter.shape) for name, parameter in module.named_parameters()})
+
+
+class Constants(Unused):
+    """Constants that the authors' code keeps beside its weights: they repeat the config, which alone counts here.
+
+    A file whose constants are others belongs to another config (see `convert.load_official`).
+
+    Args:
+        values: value of each constant by its name.
+    """
+
+    def __init__(self, **values: float) -> None:
+        super().__init__(**dict.fromkeys(values, ()))
+        for name, value in values.items():
+            nn.init.constant_(self.get_parameter(name), value)

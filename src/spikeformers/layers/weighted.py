@@ -10,9 +10,12 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from spikeformers.layers.frames import over_frames
+from spikeformers.layers.frames import once_if_repeated, over_frames
 from spikeformers.layers.op_spec import OpSpec
-from spikeformers.layers.values import Values
+from spikeformers.layers.values import BINARY, Values
+from spikeformers.ops.depthwise import depthwise
+from spikeformers.ops.linear import linear
+from spikeformers.ops.lookup import lookup
 
 Init = Literal["kaiming_uniform", "kaiming_normal", "trunc_normal", "zeros"]
 
@@ -70,8 +73,28 @@ class Conv2d(nn.Conv2d):
         initialise(self, init)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[T, B, C, H, W] -> [T, B, C', H', W']."""
-        return over_frames(super().forward, x)
+        """[T, B, C, H, W] -> [T, B, C', H', W']; of a frame repeated over T, the same result T times in one place."""
+        return once_if_repeated(lambda frames: over_frames(self._convolve, frames), x)
+
+    def _convolve(self, frames: Tensor) -> Tensor:
+        if type(self)._conv_forward is nn.Conv2d._conv_forward and (out := self._fast(frames)) is not None:
+            return out
+        # Channels innermost, oneDNN takes maps and weights as they are; other forms it would convert at every call.
+        if frames.device.type == "cpu" and frames.dtype in (torch.float32, torch.bfloat16, torch.float16):
+            frames = frames.contiguous(memory_format=torch.channels_last)
+            weight = self.weight.contiguous(memory_format=torch.channels_last)
+            convolved: Tensor = self._conv_forward(frames, weight, self.bias)
+            return convolved
+        return super().forward(frames)
+
+    def _fast(self, frames: Tensor) -> Tensor | None:
+        """By an operation of ours; None where there is none for it."""
+        pads: tuple[int, int] = self.padding  # type: ignore[assignment]
+        if self.inputs == BINARY and self.groups == 1 and self.dilation == (1, 1):
+            return lookup(frames, self.weight, self.bias, self.stride, pads)  # type: ignore[arg-type]
+        if self.groups == self.in_channels == self.out_channels > 1 and self.stride == self.dilation == (1, 1):
+            return depthwise(frames, self.weight, self.bias, pads)
+        return None
 
     def op_spec(self) -> OpSpec:
         """The convolution."""
@@ -146,8 +169,16 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """[T, B, C, ...] -> [T, B, C', ...]; channels are innermost in memory, so that no transposition copies."""
+        return once_if_repeated(self._map, x)
+
+    def _map(self, x: Tensor) -> Tensor:
+        if self.inputs == BINARY:
+            maps = x.flatten(3).flatten(0, 1).unsqueeze(-1)  # [T B, C, N, 1]
+            looked_up = lookup(maps, self.weight[:, :, None, None], self.bias)
+            if looked_up is not None:
+                return looked_up.view(*x.shape[:2], -1, *x.shape[3:])
         rows = x.flatten(3).transpose(-1, -2)  # [T, B, N, C]
-        return torch.unflatten(super().forward(rows).transpose(-1, -2), 3, x.shape[3:])
+        return torch.unflatten(linear(rows, self.weight, self.bias).transpose(-1, -2), 3, x.shape[3:])
 
     def op_spec(self) -> OpSpec:
         """The linear map."""

@@ -63,6 +63,18 @@ def checked_word(text: str, known: Iterable[str], kind: str) -> str:
     return write_word(name, options)
 
 
+def meaning(text: str, registry: Mapping[str, Callable[..., Part]]) -> tuple[Callable[..., Part], dict[str, Any]]:
+    """What builds the part that a word names, and all its options: equal for words that say the same.
+
+    Raises:
+        KeyError: no part of that name.
+        ConfigError: see `parse_word`.
+    """
+    name, options = parse_word(text)
+    parameters = inspect.signature(registry[name]).parameters
+    return registry[name], {word: p.default for word, p in parameters.items() if p.default is not p.empty} | options
+
+
 def build_from_word(
     text: str,
     registry: Mapping[str, Callable[..., Part]],

@@ -10,6 +10,7 @@ from spikeformers.models.meta_spikeformer import MetaSpikeFormer, MetaSpikeForme
 from spikeformers.models.pyramid import PyramidConfig, PyramidModel
 from spikeformers.models.qkformer import QKFormer, QKFormerConfig
 from spikeformers.models.registry import create_model, list_models, model_class
+from spikeformers.models.saving import saving_of
 from spikeformers.models.sdt import SDT, SDTConfig
 from spikeformers.models.sglformer import SGLFormer, SGLFormerConfig
 from spikeformers.models.spikeformer import Spikeformer, SpikeformerConfig
@@ -62,5 +63,6 @@ __all__ = [
     "model_class",
     "read_header",
     "save",
+    "saving_of",
     "unroll",
 ]

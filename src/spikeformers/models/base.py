@@ -18,7 +18,10 @@ from torch import Tensor, nn
 from spikeformers.errors import ConfigError, InputError
 from spikeformers.layers import Block, Head, Memory, Neuron
 from spikeformers.layers.encoders import build_encoder
+from spikeformers.layers.frames import once_if_repeated, over_frames
 from spikeformers.models.config import ModelConfig
+from spikeformers.models.saving import saves_compactly
+from spikeformers.ops.saving import PreActivations, checked
 
 Fused = Literal["norms", "rep_conv"]
 
@@ -63,6 +66,7 @@ class SpikingModel(nn.Module, ABC):
         self.variant: str | None = None
         self.frozen: tuple[str, ...] = ()
         self.fused: Fused | None = None
+        self._pre_activations: PreActivations = "exact"
 
     @property
     def recompute_blocks(self) -> bool:
@@ -84,6 +88,24 @@ class SpikingModel(nn.Module, ABC):
             raise ConfigError(f"{type(self).__name__} has no spikeformers.layers.Block that could be recomputed.")
         for block in blocks:
             block.recompute = value
+
+    @property
+    def keep_pre_activations(self) -> PreActivations:
+        """What a training pass keeps of the real values in front of norms and neurons for the backward pass.
+
+        "exact" keeps them as they are, "bfloat16" rounds them to it, which moves gradients a little and outputs not at
+        all, and "recompute" computes them again from what the operation in front read: the same gradients for more
+        time. Spikes and small integers are kept in fewer bits in any case, as nothing is lost by it (`ops.saving`).
+        No config word: it is not kept in checkpoints.
+
+        Raises:
+            ConfigError: on setting it, to another word.
+        """
+        return self._pre_activations
+
+    @keep_pre_activations.setter
+    def keep_pre_activations(self, value: str) -> None:
+        self._pre_activations = checked(value)
 
     @classmethod
     def from_words(cls, words: Mapping[str, Any]) -> Self:
@@ -111,6 +133,7 @@ class SpikingModel(nn.Module, ABC):
     def _stages(self, x: Tensor, memory: Memory | None) -> Iterator[tuple[int, Tensor]]:
         """[T, B, C, H, W] -> (true stride s, map [T, B, C_s, H/s, W/s]) of every stage; the last are the features."""
 
+    @saves_compactly
     def forward(self, x: Tensor) -> Tensor:
         """Logits of a batch.
 
@@ -128,14 +151,17 @@ class SpikingModel(nn.Module, ABC):
         logits: Tensor = self.head(self.forward_features(x))
         return logits
 
+    @saves_compactly
     def forward_steps(self, x: Tensor) -> Tensor:
         """Logits of each time step [T, B, K]; their mean over T is `forward`."""
         return self.head.steps(self.forward_features(x))
 
+    @saves_compactly
     def forward_heads(self, x: Tensor) -> dict[str, Tensor]:
         """Every output: "logits" [B, K], "steps" [T, B, K] and, of a model with that head, "distillation" [B, K]."""
         return self.head.outputs(self.forward_features(x))
 
+    @saves_compactly
     def forward_features(self, x: Tensor) -> Tensor:
         """The last map before the head [T, B, C, H/s, W/s]."""
         return self._features(self.encode(x), None)
@@ -144,6 +170,7 @@ class SpikingModel(nn.Module, ABC):
         """The deepest map of each true stride, {stride: [T, B, C_s, H/s, W/s]}, finest first."""
         return dict(self.forward_stages(x))
 
+    @saves_compactly
     def forward_stages(self, x: Tensor) -> list[tuple[int, Tensor]]:
         """Every stage, finest first: its true stride and its map [T, B, C_s, H/s, W/s]; strides may repeat."""
         return list(self._stages(self.encode(x), None))
@@ -156,17 +183,15 @@ class SpikingModel(nn.Module, ABC):
                 are frames already.
 
         Returns:
-            [T, B, C, H, W], channels innermost in memory; `step` takes one of the T after another.
+            [T, B, C, H, W], channels innermost in memory; `step` takes one of the T after another. A frame that is the
+            same at every time step is there once, expanded over T.
 
         Raises:
             InputError: as `forward`.
         """
         self._check(x)
         x = self.encoder(x, self.config.frames) if x.dim() == 4 else x.transpose(0, 1)
-        T, B = x.shape[:2]
-        # Convolutions, norms and pools keep this form, and tokens become rows of a matrix without a copy.
-        frames = x.reshape(T * B, *x.shape[2:]).contiguous(memory_format=torch.channels_last)
-        return frames.view(T, B, *frames.shape[1:])
+        return once_if_repeated(lambda frames: over_frames(_channels_innermost, frames), x)
 
     def initial_state(self, batch: int) -> State:
         """The state of B samples at rest.
@@ -178,6 +203,7 @@ class SpikingModel(nn.Module, ABC):
             raise InputError(f"a state is of at least one sample, got batch {batch!r}.")
         return State(batch)
 
+    @saves_compactly
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         """Run one time step.
 
@@ -245,3 +271,8 @@ class SpikingModel(nn.Module, ABC):
         # A compiled or exported program cannot branch on values.
         if not torch.compiler.is_compiling() and not x.is_meta and not bool(x.isfinite().all()):
             raise InputError("the input holds NaN or infinity; look for a division by zero in its normalisation.")
+
+
+def _channels_innermost(frames: Tensor) -> Tensor:
+    # Convolutions, norms and pools keep this form, and tokens become rows of a matrix without a copy.
+    return frames.contiguous(memory_format=torch.channels_last)

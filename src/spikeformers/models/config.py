@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self, Union, get_args, get_origin, get_type_hints
@@ -96,7 +96,7 @@ class ModelConfig:
         return cls(**words)
 
     @classmethod
-    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+    def word_registries(cls) -> dict[str, tuple[Mapping[str, Callable[..., object]], str]]:
         """The words whose values name registered parts: what is registered, and what a message calls it."""
         return {
             "neuron": (NEURONS, "neuron"),

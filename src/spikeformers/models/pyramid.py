@@ -13,7 +13,7 @@ Sizes that do not divide are rounded up at each stride, so a model takes any.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from operator import mul
@@ -93,7 +93,7 @@ class PyramidConfig(SkipWords):
         require(0 <= self.drop_path < 1, f"drop_path must be from 0 to below 1, got {self.drop_path}.")
 
     @classmethod
-    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+    def word_registries(cls) -> dict[str, tuple[Mapping[str, Callable[..., object]], str]]:
         """Those of every model, and the attention."""
         return {**super().word_registries(), "attention": (ATTENTIONS, "attention")}
 

@@ -16,7 +16,7 @@ linear of every MLP see integers; every other weighted input but the image's and
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, Literal, Self
@@ -135,7 +135,7 @@ class QKFormerConfig(PlugInWords):
         return config
 
     @classmethod
-    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+    def word_registries(cls) -> dict[str, tuple[Mapping[str, Callable[..., object]], str]]:
         """Those of every model, and the attentions."""
         known = (ATTENTIONS, "attention")
         return {**super().word_registries(), "token_attention": known, "attention": known}

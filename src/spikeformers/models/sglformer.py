@@ -16,7 +16,7 @@ binary.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, product
 from math import lcm
@@ -108,7 +108,7 @@ class SGLFormerConfig(ProductTrunkConfig):
         )
 
     @classmethod
-    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+    def word_registries(cls) -> dict[str, tuple[Mapping[str, Callable[..., object]], str]]:
         """Those of every model with attention, and the local attention."""
         return {**super().word_registries(), "local_attention": (ATTENTIONS, "attention")}
 

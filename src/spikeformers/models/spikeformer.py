@@ -18,7 +18,7 @@ comes first: per location and in front of the last linear (temporal), per step (
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
@@ -132,9 +132,9 @@ class SpikeformerConfig(BlocksConfig):
         )
 
     @classmethod
-    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+    def word_registries(cls) -> dict[str, tuple[Mapping[str, Callable[..., object]], str]]:
         """Those of every model, and the attentions over space and time with the others."""
-        attentions = (*get_args(SpaceTime), *(word for word in ATTENTIONS if word not in get_args(SpaceTime)))
+        attentions = {word: ATTENTIONS[word] for word in get_args(SpaceTime)} | ATTENTIONS
         return {**super().word_registries(), "attention": (attentions, "attention")}
 
     @property

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
-
-from spikeformers.layers import LIF, Neuron, PatchSplitting, Unused
+from spikeformers.layers import LIF, Constants, Neuron, PatchSplitting, Unused
 from spikeformers.models.trunk import ProductTrunkConfig, ProductTrunkModel
 from spikeformers.ops import Surrogate
 
@@ -50,12 +48,8 @@ class TIM(ProductTrunkModel):
             attention.unused_neuron = _constants(config.vocabulary().build_neuron(), surrogate)
 
 
-def _constants(neuron: Neuron, surrogate: Surrogate) -> Unused:
+def _constants(neuron: Neuron, surrogate: Surrogate) -> Constants:
     """The threshold and slope that their neurons keep as parameters: those of this neuron, for whoever reads them."""
-    constants = Unused(threshold=())
-    constants.act_fun = Unused(alpha=())
-    nn.init.constant_(
-        constants.get_parameter("threshold"), neuron.dynamics.v_threshold if isinstance(neuron, LIF) else 0.0
-    )
-    nn.init.constant_(constants.get_parameter("act_fun.alpha"), surrogate.slope)
+    constants = Constants(threshold=neuron.dynamics.v_threshold if isinstance(neuron, LIF) else 0.0)
+    constants.act_fun = Constants(alpha=surrogate.slope)
     return constants

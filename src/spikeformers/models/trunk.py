@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,7 +65,7 @@ class BlocksConfig(PlugInWords):
         require(1 <= hidden < 2**31, f"mlp_ratio {self.mlp_ratio} gives the MLP {hidden:g} channels.")
 
     @classmethod
-    def word_registries(cls) -> dict[str, tuple[Collection[str], str]]:
+    def word_registries(cls) -> dict[str, tuple[Mapping[str, Callable[..., object]], str]]:
         """Those of every model, and the attention."""
         return {**super().word_registries(), "attention": (ATTENTIONS, "attention")}
 

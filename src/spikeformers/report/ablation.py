@@ -30,13 +30,15 @@ def ablation_tables(findings: Findings) -> RenderableType:
 
 
 def plan_table(findings: Findings) -> RenderableType:
-    """The cells of a study before they are trained: their parameters, what they change, and what has ended of them."""
-    table = new_table("factor", "value", ">parameters", ">ended", "changes")
-    for line in findings.lines:
-        changes = Text("  ".join(f"{key} = {word_value(each)}" for key, each in line.overrides.items()), "dim")
-        ended = f"{len(findings.seeds) - len(line.missing)} of {len(findings.seeds)}"
-        table.add_row(line.factor, Text(label_of(line), "cyan"), count(line.parameters), ended, changes)
-    return Group(heading(findings.title), table, Text(), pairs(_facts(findings)))
+    """The cells of a study: their parameters, what they change, and what has ended of them where anything has."""
+    begun = findings.missing < findings.total
+    table = new_table("factor", "value", ">parameters", *([">ended"] if begun else []), "changes")
+    for factor, lines in findings.factors.items():
+        for index, line in enumerate(lines):
+            ended = [f"{len(findings.seeds) - len(line.missing)} of {len(findings.seeds)}"] if begun else []
+            named = Text("" if index else factor)  # once: the values below are told apart more easily
+            table.add_row(named, Text(label_of(line), "cyan"), count(line.parameters), *ended, _changes(line))
+    return Group(Text(findings.title, "bold"), Text(), table, Text(), pairs(_facts(findings)))
 
 
 def ablation_page(findings: Findings, picture: str) -> str:
@@ -82,6 +84,12 @@ def standing_of(findings: Findings) -> str:
     lacking = {"missing": findings.missing, "failed": len(findings.failures)}
     told = [f"{count(number)} {word}" for word, number in lacking.items() if number]
     return f"{count(findings.finished)} of {count(findings.total)} runs finished, {', '.join(told)}" if told else ""
+
+
+def _changes(line: Line) -> Text:
+    """What a value changes; words of the model, by far the most, go without the tables they are in."""
+    words = ((key.removeprefix("model.config."), each) for key, each in line.overrides.items())
+    return Text("  ".join(f"{key} = {word_value(each)}" for key, each in words), "dim")
 
 
 def _row(line: Line) -> list[RenderableType]:
@@ -135,7 +143,7 @@ def _facts(findings: Findings) -> list[tuple[str, str]]:
         ("epochs", str(findings.epochs)),
         ("seeds", word_value(findings.seeds)),
         ("runs", standing_of(findings) or count(findings.total)),
-        ("training", duration(findings.seconds)),
+        ("training", duration(findings.seconds) if findings.finished else ""),
         ("versions" if len(findings.versions) > 1 else "version", ", ".join(findings.versions)),
     ]
     return [(word, value) for word, value in facts if value]
@@ -152,10 +160,6 @@ def _how(findings: Findings) -> Sequence[str]:
 
 def _failures(findings: Findings) -> list[RenderableType]:
     return bullets("Failed", [f"{name}: {why}" for name, why in findings.failures.items()])
-
-
-def _seeds(number: int) -> str:
-    return "seed" if number == 1 else "seeds"
 
 
 def _escaped(text: str) -> str:

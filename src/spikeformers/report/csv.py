@@ -11,9 +11,13 @@ from typing import Any
 from spikeformers.errors import InputError
 from spikeformers.files import atomic_write
 
+_FORMULA = ("=", "+", "-", "@", "\t")  # what a formula begins with to one spreadsheet or another
+
 
 def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write rows as CSV with a header: UTF-8, commas, "." for decimals; a list is written as its parts, by spaces.
+
+    A text that a spreadsheet would compute as a formula gets a ' in front.
 
     Args:
         path: is replaced as a whole.
@@ -38,4 +42,6 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
 def _cell(value: Any) -> Any:
     if value is None:
         return ""
-    return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        value = " ".join(map(str, value))
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

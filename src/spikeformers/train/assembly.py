@@ -88,6 +88,7 @@ def initial_state(recipe: Recipe, dataset: Dataset, device: str | torch.device) 
             model = create_model(recipe.model.name, **words)
     model = model.to(device)
     model.recompute_blocks = recipe.recompute
+    model.keep_pre_activations = recipe.keep_pre_activations
     if recipe.freeze:
         freeze(model, recipe.freeze)
     return TrainingState(

@@ -13,7 +13,7 @@ from torch import Tensor
 from spikeformers.errors import CheckpointError, ConfigError, DataError
 from spikeformers.files import atomic_write
 from spikeformers.models import save
-from spikeformers.ops.backend import choose
+from spikeformers.ops import backend
 from spikeformers.train.clock import Clock
 from spikeformers.train.directory import Unfinished, saving
 from spikeformers.train.errors import TrainingError
@@ -143,10 +143,11 @@ def _content(plan: Plan, state: TrainingState) -> dict[str, Any]:
 
 def _surroundings(state: TrainingState) -> dict[str, str]:
     """What decides the last bits of a run beside its recipe and its data."""
+    device = next(state.model.parameters()).device.type
     return {
-        "device": next(state.model.parameters()).device.type,
+        "device": device,
         "threads": str(torch.get_num_threads()),
-        "backend": choose("lif").backend,
+        "backend": backend.in_words(device),
         "torch": str(torch.__version__),
         "spikeformers": __version__,
         "pillow": PIL.__version__,

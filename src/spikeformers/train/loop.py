@@ -280,6 +280,7 @@ class _Run:
             best_epoch=best.epoch,
             last_accuracy=last.eval_accuracy,
             seconds=sum(time.seconds for time in self.clock.done),
+            learns_from=plan.fingerprint,
             **test,  # type: ignore[arg-type]
         )
 

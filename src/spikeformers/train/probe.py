@@ -5,12 +5,14 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from spikeformers.models import SpikingModel, saving_of
 from spikeformers.train.goal import Goal
 from spikeformers.train.optim import set_rate
 from spikeformers.train.state import TrainingState
@@ -143,18 +145,15 @@ class Probe:
             # Without its graph: an output that its own node holds would never be freed.
             return tensor.detach()
 
-        def keep_input(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            keep(inputs[0])
-
-        # A block that is computed again keeps its input itself, where autograd's hooks do not see it.
-        again = [module for module in self.state.model.modules() if getattr(module, "recompute", False)]
-        handles = [module.register_forward_pre_hook(keep_input) for module in again]
-        with saved_tensors_hooks(keep, lambda tensor: tensor):
+        with saved_tensors_hooks(keep, lambda tensor: tensor), self._saving():
             loss = self._loss(self.goal, self.least)
-        for handle in handles:
-            handle.remove()
         del loss  # until here it held all storages, so that no two could lie at the same place
         return sum(samples.values()) // self.least, sum(weights.values())
+
+    def _saving(self) -> AbstractContextManager[object]:
+        # Small as they are, the tensors of a sample or two are kept as those of a whole part will be.
+        model = self.state.model
+        return saving_of(model, self.device, least_bytes=0) if isinstance(model, SpikingModel) else nullcontext()
 
     def _timed(self, work: Callable[[], object]) -> float:
         self._wait()

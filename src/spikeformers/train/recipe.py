@@ -25,6 +25,7 @@ from spikeformers.train.words import (
     ModelWords,
     OptimizerWords,
     PaperWords,
+    PreActivations,
     Precision,
     ScheduleWords,
     require,
@@ -58,6 +59,7 @@ class Recipe:
     precision: Precision = "float32"  # of autocast; "float16" scales the loss
     ema: float = 0.0  # decay of an average of the weights, which is what is evaluated and kept; 0: none
     recompute: bool = False  # compute blocks again in the backward pass instead of keeping what they need (less memory)
+    keep_pre_activations: PreActivations = "exact"  # how real values in front of norms are kept for the gradient
     init: str = ""  # a checkpoint or run directory to start from
     freeze: tuple[str, ...] = ()  # parts of the model that do not learn, such as "tokenizer" or "blocks.0"
     seed: int = 0
@@ -164,8 +166,8 @@ def recipe_text(name: str) -> str:
     """
     if name not in recipe_names():
         raise UnknownNameError(
-            f"There is no recipe {name!r}.{suggest(name, recipe_names())} Packaged recipes: "
-            f"{', '.join(recipe_names())}. A recipe of your own is named by its path, ending in .toml."
+            f"There is no recipe {name!r}.{suggest(name, recipe_names())} `spikeformers recipes` lists "
+            "the packaged ones. A recipe of your own is named by its path, ending in .toml."
         )
     return (_PACKAGED / f"{name}.toml").read_text(encoding="utf-8")
 
@@ -175,7 +177,8 @@ def _read_file(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UnknownNameError(
-            f"There is no recipe file {path}. Packaged recipes: {', '.join(recipe_names())}."
+            f"There is no recipe file {path}.{suggest(path.stem, recipe_names())} `spikeformers recipes` lists the "
+            "packaged ones, which are named without .toml."
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"The recipe file {path} cannot be read: {error}.") from error

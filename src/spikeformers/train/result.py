@@ -73,6 +73,7 @@ class RunResult:
     test_accuracy: float  # of the last epoch's weights
     best_test_accuracy: float | None  # of the best epoch's weights; None where their checkpoint was lost
     seconds: float  # of all epochs, interruptions not counted
+    learns_from: str = ""  # a text that two runs share only if they learn from the same data and teacher
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers, texts and lists, ready for JSON."""

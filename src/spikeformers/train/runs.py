@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -142,7 +142,11 @@ _RECIPE = "recipe.json"
 # What `result.json` holds beside its path and its epochs, which the directory and its log tell.
 _Figures = make_dataclass(
     "_Figures",
-    [(name, kind) for name, kind in get_type_hints(RunResult).items() if name not in ("out", "epochs")],
+    [
+        (name, kind, field(default=RunResult.__dataclass_fields__[name].default))
+        for name, kind in get_type_hints(RunResult).items()
+        if name not in ("out", "epochs")
+    ],
     frozen=True,
     kw_only=True,
 )

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from spikeformers.errors import ConfigError
 
 Precision = Literal["float32", "bfloat16", "float16"]
+PreActivations = Literal["exact", "bfloat16", "recompute"]
 
 
 @dataclass(frozen=True, kw_only=True)

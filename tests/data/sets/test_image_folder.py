@@ -162,6 +162,7 @@ def test_other_pictures_are_not_taken_for_cifar10(tmp_path: Path, pets: Path) ->
         load_dataset("cifar10_jpeg", pets)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     DATA is None or not (Path(DATA) / "cifar10_jpeg.zip").is_file(),
     reason="set SPIKEFORMERS_DATA to a directory with cifar10_jpeg.zip",

@@ -112,7 +112,12 @@ def test_nothing_lost_is_the_model_and_all_lost_a_silent_one(neuron: str) -> Non
     x = random_input(model, 5)
     clean = model(x)
     with faulty_spikes(model, streams(0, "x", 0, 5)):
-        assert torch.equal(model(x), clean)
+        untouched = model(x)
+    if neuron == "pliaf":
+        # Watched, a norm and its neuron run one after the other, and round differently; analog outputs show that.
+        torch.testing.assert_close(untouched, clean, rtol=1e-5, atol=1e-6)
+    else:
+        assert torch.equal(untouched, clean)
     with faulty_spikes(model, streams(0, "x", 0, 5), lost=1.0):
         silenced = model(x)
     for module in model.modules():  # a neuron that never fires

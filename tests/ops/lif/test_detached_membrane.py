@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from torch import Tensor, library
 
 from spikeformers.ops import SURROGATES, Dynamics, Surrogate, lif
-from spikeformers.ops.lif.operator import lif_operator, words_of
+from spikeformers.ops.lif.operator import lif_operator
 from spikeformers.ops.lif.reference import lif_reference
 from tests.ops.drawing import Run, runs
 from tests.ops.lif.test_gradcheck import CASES, leaves
@@ -97,4 +97,4 @@ def test_second_derivative(v_reset: float | None) -> None:
 
 def test_opcheck() -> None:
     x, v, k = leaves()
-    library.opcheck(lif_operator, (x, v, k, True, *words_of(Dynamics(detach_membrane=True))))
+    library.opcheck(lif_operator, (x, v, k, True, Dynamics(detach_membrane=True).words))

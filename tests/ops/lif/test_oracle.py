@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from spikeformers.ops import Dynamics, lif
 from spikeformers.ops.lif import face
-from spikeformers.ops.lif.operator import lif_operator, words_of
+from spikeformers.ops.lif.operator import lif_operator
 from spikeformers.ops.lif.reference import lif_reference
 from tests.ops.drawing import Run, runs
 
@@ -104,17 +104,18 @@ def steps_of(t: Tensor) -> list[int]:
 @given(runs())
 def test_the_fake_rule_promises_what_comes(run: Run) -> None:
     """Shapes, dtypes and strides, for any layout of x and v: compiled code relies on them unseen."""
-    words = words_of(run.dynamics)
-    out, last, kept = lif_operator(run.x, run.v, run.inverse_tau, True, *words)
+    words = run.dynamics.words
+    out, last, kept = lif_operator(run.x, run.v, run.inverse_tau, True, words)
     with FakeTensorMode() as mode:
         fakes = [None if t is None else mode.from_tensor(t) for t in (run.x, run.v, run.inverse_tau)]
-        fake_out, fake_last, fake_kept = lif_operator(*fakes, True, *words)
+        fake_out, fake_last, fake_kept = lif_operator(*fakes, True, words)
     for real, fake in zip([out, last, *kept], [fake_out, fake_last, *fake_kept], strict=True):
         assert (real.shape, real.dtype, steps_of(real)) == (fake.shape, fake.dtype, steps_of(fake))
 
 
-def test_only_h_is_kept_for_the_gradient() -> None:
+def test_only_h_is_kept_for_the_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
     """One [...] per step: this is what makes long runs of large maps fit."""
+    monkeypatch.setenv("SPIKEFORMERS_BACKEND", "reference")
     x, kept = torch.randn(5, 2, 3, requires_grad=True), []
 
     def count(t: Tensor) -> Tensor:
@@ -129,6 +130,7 @@ def test_only_h_is_kept_for_the_gradient() -> None:
 @pytest.mark.parametrize(("enabled", "asked", "kept"), [(True, True, 5), (True, False, 0), (False, True, 0)])
 def test_h_is_kept_only_for_a_gradient(enabled: bool, asked: bool, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluation runs at the memory of one step, whatever the number of steps."""
+    monkeypatch.setenv("SPIKEFORMERS_BACKEND", "reference")
     seen: list[int] = []
 
     def watch(*arguments: Any) -> tuple[Tensor, Tensor, list[Tensor]]:
@@ -144,7 +146,7 @@ def test_h_is_kept_only_for_a_gradient(enabled: bool, asked: bool, kept: int, mo
 
 
 def test_a_gradient_not_prepared_for_is_refused() -> None:
-    out, *_ = lif_operator(torch.randn(2, 3, requires_grad=True), None, None, False, *words_of(Dynamics()))
+    out, *_ = lif_operator(torch.randn(2, 3, requires_grad=True), None, None, False, Dynamics().words)
     with pytest.raises(RuntimeError, match="keep_h=False"):
         out.sum().backward()
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, library, nn
 
 from spikeformers.ops import Dynamics, Surrogate, lif
-from spikeformers.ops.lif.operator import lif_operator, words_of
+from spikeformers.ops.lif.operator import lif_operator
 
 NEURONS = {
     "lif": Dynamics(),
@@ -71,7 +71,7 @@ def channels_last(*shape: int) -> Tensor:
     ids=["current", "learned tau", "other layout", "no gradient"],
 )
 def test_opcheck(neuron: str, arguments: Callable[[], tuple[Any, ...]]) -> None:
-    library.opcheck(lif_operator, (*arguments(), *words_of(NEURONS[neuron])))
+    library.opcheck(lif_operator, (*arguments(), NEURONS[neuron].words))
 
 
 def test_compile(layer: Layer, x: Tensor) -> None:

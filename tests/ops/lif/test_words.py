@@ -11,7 +11,6 @@ from torch import Tensor
 
 from spikeformers.errors import ConfigError, InputError
 from spikeformers.ops import Dynamics, Surrogate, lif
-from spikeformers.ops.lif.operator import dynamics_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -82,7 +81,7 @@ def test_a_learned_tau_that_is_no_number(k: Tensor) -> None:
     ],
 )
 def test_words_survive_the_operator_schema(neuron: Dynamics) -> None:
-    assert dynamics_of(*words_of(neuron)) == neuron
+    assert Dynamics.from_words(neuron.words) == neuron
 
 
 def test_no_dynamics_is_spikformers_neuron() -> None:

@@ -12,7 +12,13 @@ SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run",
 )  # fmt: skip
-VIEWS = [(width, scheme) for width in (390, 1280) for scheme in ("light", "dark")]
+# A phone in the dark and a desktop in the light at once, the other two with the slow tests.
+VIEWS = [
+    (390, "dark"),
+    (1280, "light"),
+    pytest.param((390, "light"), marks=pytest.mark.slow),
+    pytest.param((1280, "dark"), marks=pytest.mark.slow),
+]
 
 # Every piece of text with its colour and the colour behind it; both are opaque on this page.
 TEXTS = """() => {
@@ -49,7 +55,7 @@ def file(both, tmp_path_factory):
     return path
 
 
-@pytest.fixture(params=VIEWS, ids=lambda view: f"{view[0]}-{view[1]}")
+@pytest.fixture(params=VIEWS, ids="{0[0]}-{0[1]}".format)
 def view(request, browser, file):
     """The open page, with what it asked for and complained about."""
     width, scheme = request.param

@@ -64,7 +64,7 @@ def test_saying_something_else_is_another_cell(said: str, made: Made) -> None:
         ({"model.config.heads": "3"}, r"last, 'slip': dim must be a multiple of heads"),
         ({"augment.policy": '"rand-x"'}, r"last, 'slip': "),
         ({"freeze": '["blokcs"]'}, r"last, 'slip': .*blocks"),
-        ({"dataset": '"digit"'}, r"last, 'slip': There is no data set 'digit'\. Did you mean 'digits'"),
+        ({"images.size": "12"}, r"last, 'slip': .*size"),
         ({"model.config.dim": "64"}, r"max_parameters is 8,000, but last: slip has"),
     ],
 )

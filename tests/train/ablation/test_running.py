@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from spikeformers.train.ablation.running import Observer, Standing, train_study
 from spikeformers.train.loop import fit
 from spikeformers.train.result import EpochDone, Event
 from spikeformers.train.runs import read_run
+from tests.report.studied import figures
 from tests.train.ablation.conftest import factor
 
 Made = Callable[..., Ablation]
@@ -67,7 +69,7 @@ def test_every_run_is_trained_once_as_train_does(tiny: Ablation, tmp_path: Path)
     assert left[3] == 0
 
     job = tiny.jobs()[3]
-    record = StudyDirectory(tmp_path / "out").read(job.key)
+    record = StudyDirectory(tmp_path / "out").read(job)
     assert record is not None
     assert (record.factor, record.label, record.seed, record.dataset) == ("neuron", "PLIF", 1, "digits")
     assert record.overrides == {"model.config.neuron": "plif"}
@@ -96,14 +98,30 @@ def test_checkpoints_go_and_logs_stay_unless_they_are_kept(tiny: Ablation, tmp_p
 def test_a_run_whose_record_was_not_written_is_read(tiny: Ablation, tmp_path: Path) -> None:
     trained(tiny, tmp_path)
     directory, job = StudyDirectory(tmp_path), tiny.jobs()[0]
-    before = directory.read(job.key)
+    before = directory.read(job)
     directory.record(job.key).unlink()
     seen = trained(tiny, tmp_path)
     assert (seen.trained, seen.epochs) == (["base 0"], 0)
-    after = directory.read(job.key)
+    after = directory.read(job)
     assert before is not None
     assert after is not None
     assert after.figures == before.figures
+    assert after.learns_from == before.learns_from != ""
+
+
+def test_a_read_run_that_learned_from_other_data_ends_the_study(
+    tiny: Ablation, digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tiny, tmp_path)
+    directory, job = StudyDirectory(tmp_path), tiny.jobs()[0]
+    shutil.rmtree(directory.run(job.key).path)
+    directory.record(job.key).unlink()
+    other = replace(digits, mean=tuple(2 * each for each in digits.mean))
+    monkeypatch.setattr("spikeformers.train.feed.load_dataset", lambda *args, **words: other)
+    fit(job.recipe, out=directory.run(job.key).path)
+    with pytest.raises(DataError, match="learned from another data set called digits"):
+        trained(tiny, tmp_path)
+    assert not directory.record(job.key).exists()
 
 
 def test_what_was_interrupted_goes_on(made: Made, digits: Dataset, tmp_path: Path) -> None:
@@ -153,7 +171,7 @@ def test_what_nobody_foresaw_costs_one_run(tiny: Ablation, tmp_path: Path, monke
     assert read_findings(tiny, tmp_path).failures == {
         "base, seed 1": "ZeroDivisionError: surprise", "neuron: PLIF, seed 1": "ZeroDivisionError: surprise"
     }  # fmt: skip
-    record = StudyDirectory(tmp_path).read(tiny.jobs()[-1].key)
+    record = StudyDirectory(tmp_path).read(tiny.jobs()[-1])
     assert record is not None
     assert "in fail" in record.traceback
     monkeypatch.undo()
@@ -173,12 +191,13 @@ def test_what_another_process_trains_is_left_to_it(tiny: Ablation, tmp_path: Pat
 def test_what_another_process_has_ended_meanwhile_is_not_trained_again(tiny: Ablation, tmp_path: Path) -> None:
     directory, jobs = StudyDirectory(tmp_path), tiny.jobs()
     trained(tiny, tmp_path / "other")
-    finished = StudyDirectory(tmp_path / "other").read(jobs[1].key)
+    finished = StudyDirectory(tmp_path / "other").read(jobs[1])
     assert finished is not None
 
     def other_process() -> None:
         directory.write(jobs[1].key, finished)
-        directory.write(jobs[2].key, replace(finished, figures=None, failure="just now"))
+        failed = replace(finished, recipe=jobs[2].recipe.to_dict(), figures=None, failure="just now")
+        directory.write(jobs[2].key, failed)
 
     seen = trained(tiny, tmp_path, observer=Seen(run_1=other_process))
     assert seen.trained == ["base 0", "neuron: PLIF 1"]
@@ -212,5 +231,63 @@ def test_a_damaged_record_is_named(content: str, tiny: Ablation, tmp_path: Path)
     directory, key = StudyDirectory(tmp_path), tiny.jobs()[0].key
     directory.make()
     directory.record(key).write_text(content)
-    with pytest.raises(DataError, match=rf"{key}\.json.*Without the file its run is trained again"):
+    with pytest.raises(
+        DataError, match=rf"{key}\.json.*Remove the file: it is made again from the result\.json of its run"
+    ):
         trained(tiny, tmp_path)
+
+
+@pytest.fixture
+def written(made: Made, tmp_path: Path) -> Callable[..., Ablation]:
+    """Call it with changes of a sound record, to have it lie in `tmp_path` as that of the base with the first seed."""
+    ablation = made()
+    job, directory = ablation.jobs()[0], StudyDirectory(tmp_path)
+    sound = Record(
+        title=job.title, label="base", seed=job.seed, dataset="digits", recipe=job.recipe.to_dict(), version="1",
+        ended=0.0, figures=figures(0.5),
+    )  # fmt: skip
+
+    def write(**changes: Any) -> Ablation:
+        directory.make()
+        directory.write(job.key, replace(sound, **changes))
+        return ablation
+
+    return write
+
+
+def test_a_record_of_an_earlier_version_is_read(written: Callable[..., Ablation], tmp_path: Path) -> None:
+    recipe = written().jobs()[0].recipe.to_dict()
+    del recipe["accumulate"]  # as if this word had been added since
+    assert read_findings(written(recipe=recipe), tmp_path).finished == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"figures": figures(17.5)}, "accuracy must be a share from 0 to 1, got 17.5"),
+        ({"figures": figures(0.5, test_accuracy=-0.1)}, "test_accuracy must be a share"),
+        ({"figures": figures(0.5, dead=1.5)}, "dead must be a share"),
+        ({"figures": figures(0.5, loss=-1.0)}, "loss must be 0 or more"),
+        ({"figures": figures(0.5, seconds=-1.0)}, "seconds must be 0 or more"),
+        ({"figures": figures(0.5, epochs=0)}, "epochs must be 1 or more"),
+        ({"figures": None}, "either figures or a failure"),
+        ({"failure": "diverged"}, "either figures or a failure"),
+        ({"recipe": {}}, "recipe: the key .* is missing"),
+    ],
+)
+def test_a_record_that_no_run_can_have_left_is_damaged(
+    changes: dict[str, Any], message: str, written: Callable[..., Ablation], tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=rf"{message}.*Remove the file"):
+        read_findings(written(**changes), tmp_path)
+
+
+def test_a_copied_record_of_another_run_is_told(written: Callable[..., Ablation], tmp_path: Path) -> None:
+    ablation = written()
+    directory, jobs = StudyDirectory(tmp_path), ablation.jobs()
+    sound = directory.record(jobs[0].key).read_bytes()
+    for job, word in ((jobs[1], r"model\.config\.neuron is None there and plif"), (jobs[2], "seed is 0 there and 1")):
+        directory.record(job.key).write_bytes(sound)
+        with pytest.raises(DataError, match=rf"{job.key}\.json is the record of another run: {word}"):
+            read_findings(ablation, tmp_path)
+        directory.record(job.key).unlink()

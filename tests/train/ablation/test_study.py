@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from spikeformers.errors import ConfigError, UnknownNameError
 from spikeformers.train.ablation.study import BASE, read_study, study_names
 from spikeformers.train.overrides import tables
-from spikeformers.train.recipe import flat
+from spikeformers.train.recipe import flat, load_recipe, recipe_names
 
 LEAST = """
 recipe = "digits_spikformer"
@@ -25,7 +25,7 @@ seeds = [0]
 
 words = st.text("abcdefgh_", min_size=1, max_size=6).filter(lambda word: word != "seed")
 labels = st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1, max_size=8).filter(
-    lambda label: label != BASE
+    lambda label: label != BASE and bool(label.strip())
 )
 values = st.one_of(
     st.integers(-99, 99), st.booleans(), st.floats(-9, 9), labels, st.lists(st.integers(0, 9), max_size=3)
@@ -110,6 +110,25 @@ def test_slips_are_named(change: tuple[str, str], message: str, tmp_path: Path) 
         read_study(write(tmp_path / "mine.toml", LEAST.replace(*change)))
 
 
+@pytest.mark.parametrize("words", ['"dataset" = "mnist"', '"validation" = 0.2', '"folds" = 5', '"fold" = 1'])
+def test_a_factor_leaves_the_data_alone_and_the_base_may_choose_them(words: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "mine.toml", LEAST.replace('"model.config.neuron" = "plif"', words))
+    word, _, value = words.replace('"', "").partition(" = ")
+    with pytest.raises(ConfigError, match=rf"factors\.neuron\.'PLIF' sets {word}: .* Set {word} under \[set\]"):
+        read_study(path)
+    assert str(read_study(write(path, f"set = {{ {words} }}\n{LEAST}")).set[word]) == value
+
+
+@pytest.mark.parametrize("recipe", ["digits_spikfomer", "digits_spikfomer.toml"])
+def test_a_misspelt_recipe_offers_the_nearest_and_no_list(recipe: str, tmp_path: Path) -> None:
+    study = read_study(write(tmp_path / "mine.toml", LEAST.replace("digits_spikformer", recipe)))
+    with pytest.raises(
+        UnknownNameError, match=r"Did you mean 'digits_spikformer'.*`spikeformers recipes` lists"
+    ) as told:
+        load_recipe(study.recipe)
+    assert sum(name in str(told.value).replace(str(tmp_path), "") for name in recipe_names()) <= 3
+
+
 def test_a_recipe_lies_beside_its_study(tmp_path: Path) -> None:
     text = LEAST.replace("digits_spikformer", "mine/recipe.toml")
     assert read_study(write(tmp_path / "study.toml", text)).recipe == str(tmp_path / "mine" / "recipe.toml")
@@ -132,3 +151,17 @@ def test_packaged_studies_have_names(name: str) -> None:
     study = read_study(name)
     assert study.name == name
     assert study.title
+
+
+@pytest.mark.parametrize("name", ["../../evil", "..", ".", "", "a/b", r"a\\b", r"a\nb"])
+def test_a_name_that_leads_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name of a study is that of its directory"):
+        read_study(write(tmp_path / "mine.toml", f'name = "{name}"\n{LEAST}'))
+
+
+@pytest.mark.parametrize("label", ["", "  ", r"two\nlines", r"bell\u0007"])
+def test_a_label_that_breaks_a_table_is_refused(label: str, tmp_path: Path) -> None:
+    value, factor = LEAST.replace('"PLIF"', f'"{label}"'), LEAST.replace("factors.neuron", f'factors."{label}"')
+    for text in (value, factor, f'base = {{ neuron = "{label}" }}\n{LEAST}'):
+        with pytest.raises(ConfigError, match="must be a text on one line"):
+            read_study(write(tmp_path / "mine.toml", text))

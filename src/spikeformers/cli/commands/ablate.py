@@ -47,7 +47,7 @@ def run(
         out: Directory of the study. None: runs/STUDY-ablation. What is finished in it is not trained again.
         only: A factor to train and print; may be given several times. None: all. Files have all factors anyway.
         plan: Print the cells with their parameters and train nothing.
-        table_only: Write tables and pictures of what is finished and train nothing.
+        table_only: Print the tables of what is finished; train nothing, write nothing.
         data_dir: Directory of the data set. None: the place its installer uses.
         device: Where to compute: cpu, cuda, cuda:1 ...
         workers: Processes that prepare samples. None: as many as there is work for. The result does not depend on it.
@@ -55,8 +55,9 @@ def run(
         keep_checkpoints: Keep the checkpoints of finished runs. Their figures, recipes and logs are kept anyway.
         json: Print the result as one JSON document.
     """
-    from spikeformers.cli.ablating import show_study
+    from spikeformers.cli.ablating import FILES, show_study, write_study
     from spikeformers.train.ablation.cells import resolve
+    from spikeformers.train.ablation.findings import read_findings
     from spikeformers.train.ablation.study import read_study
 
     if plan and table_only:
@@ -72,7 +73,11 @@ def run(
             how = {"data_dir": data_dir, "workers": workers, "save_every": save_every}
             _train(chosen, place, device=device, keep_checkpoints=keep_checkpoints, **how)
     finally:  # also after Ctrl-C: whatever is finished is shown
-        findings = show_study(ablation, place, only=only, json=json)
+        written = not table_only and write_study(ablation, place)
+        findings = read_findings(chosen, place)
+        show_study(findings, place, json=json)
+        if written and not json:
+            console().print(f"\nFiles in {place}: {', '.join(FILES)}", markup=False, soft_wrap=True)
     if findings.failures:
         raise TrainingError(
             f"{len(findings.failures)} of {findings.total} runs failed: {'; '.join(findings.failures)}. The same "

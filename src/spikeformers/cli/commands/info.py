@@ -53,7 +53,10 @@ def _compatibility(name: str, *, json: bool) -> None:
 
     errors = error_console()
     what = "trying every family with every word"
-    bar = track(combinations(), what, console=errors, transient=True, disable=not errors.is_terminal)
+    asked = combinations()
+    if not errors.is_terminal:  # without the bar it would be silent for long
+        errors.print(f"{what}: {len(asked):,} small models to build and run ...", soft_wrap=True)
+    bar = track(asked, what, console=errors, transient=True, disable=not errors.is_terminal)
     cells = [examine(*combination) for combination in bar]
     if json:
         print_json(cells)

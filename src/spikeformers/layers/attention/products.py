@@ -16,9 +16,15 @@ from spikeformers.layers.attention.plan import AttentionPlan
 from spikeformers.layers.attention.projected import SelfAttention
 from spikeformers.layers.attention.registry import attention
 from spikeformers.layers.memory import Memory
+from spikeformers.layers.norm_neuron import is_lif
+from spikeformers.layers.watched import watched
 from spikeformers.layers.weighted import MatrixProduct
+from spikeformers.ops.attention import product_attention, serves
 
 Order = Literal["cheaper", "qk", "kv"]
+
+# Heads of fewer channels than a vector holds are faster in parts.
+LEAST_CHANNELS = 16
 
 
 @attention("ssa", "sdsa3")
@@ -50,9 +56,35 @@ class SpikingSelfAttention(SelfAttention):
 
     def mix(self, memory: Memory | None, **parts: Tensor) -> Tensor:
         """[T, B, C, ...] three times -> spikes in the shape of v."""
+        fused = self._fused(**parts) if memory is None else None
+        if fused is not None:
+            return fused
         q, k, v = (self.split(parts[name]) for name in self.uses)
         out: Tensor = self.neuron(self.merge(self.attend(q, k, v), parts["v"]), memory)
         return out
+
+    def _fused(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
+        """`mix` as one operation; None where that cannot be done, or where somebody looks at what passes inside."""
+        if not (self._is_plain() and is_lif(self.neuron)) or watched(self.inner, self.outer, self.neuron):
+            return None
+        if q.shape[2] // self.heads < LEAST_CHANNELS or not serves(q, k, v, self.neuron.dynamics):
+            return None
+        q, k, v_rows = (part.flatten(3).transpose(-1, -2) for part in (q, k, v))  # [T, B, N, C]
+        tokens, channels = q.shape[-2:]
+        out = product_attention(
+            q, k, v_rows, self.heads, self.neuron.dynamics, scale=self.outer.scale,
+            keys_first=self._keys_first(tokens, channels // self.heads), inverse_tau=self.neuron.inverse_tau,
+        )  # fmt: skip
+        return torch.unflatten(out.transpose(-1, -2), 3, v.shape[3:])
+
+    def _is_plain(self) -> bool:
+        # By what they run: a subclass, or a product of a user's own, may compute something else.
+        return (
+            type(self).attend is SpikingSelfAttention.attend
+            and type(self).multiply is SpikingSelfAttention.multiply
+            and all(type(product) is MatrixProduct for product in (self.inner, self.outer))
+            and self.inner.scale == 1
+        )
 
     def received(self, mixed: Tensor, **parts: Tensor) -> Tensor:
         """[T, B, N], the same whichever product is taken first."""
@@ -66,13 +98,16 @@ class SpikingSelfAttention(SelfAttention):
     def multiply(self, q: Tensor, k: Tensor, v: Tensor, inner: MatrixProduct, outer: MatrixProduct) -> Tensor:
         """Q K^T V by these two products, in the order of this attention."""
         channels, tokens = q.shape[-2:]
-        if self.order == "qk" or (self.order == "cheaper" and tokens < channels):
-            scores = inner(k.transpose(-1, -2), q)  # [T, B, h, N, N], keys by queries
-            out: Tensor = outer(v, scores)
-        else:
+        if self._keys_first(tokens, channels):
             context = inner(v, k.transpose(-1, -2))  # [T, B, h, d, d]
-            out = outer(q.transpose(-1, -2), context.transpose(-1, -2)).transpose(-1, -2)
+            out: Tensor = outer(q.transpose(-1, -2), context.transpose(-1, -2)).transpose(-1, -2)
+        else:
+            scores = inner(k.transpose(-1, -2), q)  # [T, B, h, N, N], keys by queries
+            out = outer(v, scores)
         return out
+
+    def _keys_first(self, tokens: int, channels: int) -> bool:
+        return self.order == "kv" or (self.order == "cheaper" and tokens >= channels)
 
 
 @attention("sdsa4")

@@ -28,7 +28,7 @@ class PLIAF(PLIF):
     def reset_spikes(self, x: Tensor) -> Tensor:
         """The binary spikes that reset the membrane, [T, ...]."""
         spiking = replace(self.dynamics, output="spikes")
-        return lif(x, None, spiking, inverse_tau=self.inverse_tau)[0]
+        return lif(x, None, spiking, inverse_tau=self.inverse_tau, keep_last=False)[0]
 
 
 class Activation(Neuron):

@@ -45,7 +45,7 @@ class SpikeFiringApproximation(Neuron):
 
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """[T, ...] -> [T, ...]."""
-        counts, _ = lif(x.unsqueeze(0), None, self.dynamics)
+        counts, _ = lif(x.unsqueeze(0), None, self.dynamics, keep_last=False)
         return counts.squeeze(0) / self.norm
 
     def potentials(self, x: Tensor) -> Tensor:

@@ -31,8 +31,8 @@ class LIF(Neuron):
     def forward(self, x: Tensor, memory: Memory | None = None) -> Tensor:
         """Input current [T, ...] -> spikes [T, ...]."""
         before = None if memory is None else memory.recall(self)
-        out, after = lif(x, before, self.dynamics, inverse_tau=self.inverse_tau)
-        if memory is not None:
+        out, after = lif(x, before, self.dynamics, inverse_tau=self.inverse_tau, keep_last=memory is not None)
+        if memory is not None and after is not None:
             memory.keep(self, after)
         return out
 

@@ -31,6 +31,21 @@ class BatchNorm(_BatchNorm):
             return rows.reshape(T, B, -1, C).transpose(-1, -2)
         return over_frames(super().forward, input)
 
+    @torch.no_grad()
+    def move_statistics(self, mean: Tensor, variance: Tensor, count: int) -> None:
+        """Move the running statistics towards those of a batch, as a training pass does.
+
+        Args:
+            mean, variance: of each channel [C], the variance biased.
+            count: values of each channel they are of; the running variance is the unbiased one.
+        """
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        share = 1 / self.num_batches_tracked if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_((variance * (count / (count - 1))).to(self.running_var), share)
+
     def element_spec(self) -> ElementSpec:
         """The norm."""
         return ElementSpec(kind="norm")

@@ -6,9 +6,11 @@ all go through them, so that there is one place where a neuron is defined.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import Literal, get_args
 
 import torch
@@ -67,6 +69,8 @@ class Dynamics:
     levels: int = 4
     output: Output = "spikes"
     reset_by: float | None = None
+    # All of the above as text, for the schemas of operators; made once, because torch.compile cannot trace its making.
+    words: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.tau >= 1:
@@ -88,6 +92,16 @@ class Dynamics:
             raise ConfigError("output='normalised' divides integers by levels: set fire='integer'.")
         if self.reset_by is not None and self.v_reset is not None:
             raise ConfigError("reset_by belongs to the soft reset: set v_reset=None.")
+        object.__setattr__(
+            self, "words", json.dumps({f.name: getattr(self, f.name) for f in fields(self) if f.init}, default=asdict)
+        )
+
+    @staticmethod
+    @cache
+    def from_words(words: str) -> Dynamics:
+        """The dynamics that has these `words`."""
+        values = json.loads(words)
+        return Dynamics(**{**values, "surrogate": Surrogate(**values["surrogate"])})
 
     @property
     def rest(self) -> float:

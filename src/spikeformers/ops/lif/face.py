@@ -6,9 +6,11 @@ import torch
 from torch import Tensor
 
 from spikeformers.errors import InputError
-from spikeformers.ops.backend import choose
+from spikeformers.ops.backend import transformed
 from spikeformers.ops.lif.dynamics import Dynamics
-from spikeformers.ops.lif.operator import lif_operator, words_of
+from spikeformers.ops.lif.fused import lif_fused
+from spikeformers.ops.lif.kernels import serves
+from spikeformers.ops.lif.operator import lif_operator
 from spikeformers.ops.lif.reference import lif_reference
 
 # Made once: torch.compile cannot trace the making of it.
@@ -16,36 +18,46 @@ _SPIKFORMER = Dynamics()
 
 
 def lif(
-    x: Tensor, v: Tensor | None = None, dynamics: Dynamics | None = None, *, inverse_tau: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+    x: Tensor,
+    v: Tensor | None = None,
+    dynamics: Dynamics | None = None,
+    *,
+    inverse_tau: Tensor | None = None,
+    keep_last: bool = True,
+) -> tuple[Tensor, Tensor | None]:
     """Run a neuron of the LIF family over T time steps.
 
-    Charge, fire and reset all run in x's dtype. Under autocast a convolution or linear hands it half precision, so the
-    membrane potential is integrated in half precision too, as in the papers' training with native AMP; near the
-    threshold it may then fire where float32 does not.
+    The reference charges, fires and resets in x's dtype. Under autocast a convolution or linear hands it half
+    precision, so it integrates the membrane potential in half precision too, as in the papers' training with native
+    AMP; near the threshold it may then fire where float32 does not. The fused kernels compute a time step in
+    float32, whatever the dtype, and round what leaves it: the output, and the potential the next step starts from.
 
     Args:
         x: input current, floating point, [T, ...] with T >= 1.
         v: membrane potential [...] before the first step, in x's dtype; None is the potential at rest.
         dynamics: the neuron; None is the LIF of Spikformer (tau 2, threshold 1, hard reset to 0).
         inverse_tau: a learned 1/tau, scalar tensor in (0, 1), in place of dynamics.tau (PLIF, Fang et al. 2021).
+        keep_last: whether the potential after the last step is wanted.
 
     Returns:
-        Output [T, ...] and the membrane potential [...] after the last step, which continues the run as the next `v`.
+        Output [T, ...] and the membrane potential [...] after the last step, which continues the run as the next `v`;
+        None in its place where it is not wanted.
 
     Raises:
         InputError: x has no time step, is not floating point, v does not fit it, or inverse_tau is not a scalar.
     """
     dynamics = _SPIKFORMER if dynamics is None else dynamics
-    _check(x, v, inverse_tau)
-    if torch.compiler.is_exporting():
+    check_arguments(x, v, inverse_tau)
+    if torch.compiler.is_exporting() or transformed():
         # An exported program must run where this package is not installed: plain operations only.
-        return lif_reference(x, v, dynamics, inverse_tau)
-    choose("lif")  # one implementation so far: this only refuses to run another than the one asked for
-    tensors = (x, v, inverse_tau)
-    keep_h = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
-    out, last, _ = lif_operator(x, v, inverse_tau, keep_h, *words_of(dynamics))
-    return out, last
+        out, last = lif_reference(x, v, dynamics, inverse_tau)
+    elif serves("lif", x, dynamics):
+        out, last = lif_fused(x, v, inverse_tau, keep_last, dynamics.words)
+    else:
+        tensors = (x, v, inverse_tau)
+        keep_h = torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in tensors)
+        out, last, _ = lif_operator(x, v, inverse_tau, keep_h, dynamics.words)
+    return out, last if keep_last else None
 
 
 def potentials(
@@ -58,14 +70,14 @@ def potentials(
     Raises:
         InputError: as `lif`.
     """
-    _check(x, v, inverse_tau)
-    choose("lif")
+    check_arguments(x, v, inverse_tau)
     with torch.no_grad():
-        _, _, h = lif_operator(x, v, inverse_tau, True, *words_of(_SPIKFORMER if dynamics is None else dynamics))
+        _, _, h = lif_operator(x, v, inverse_tau, True, (_SPIKFORMER if dynamics is None else dynamics).words)
     return torch.stack(h)
 
 
-def _check(x: Tensor, v: Tensor | None, inverse_tau: Tensor | None) -> None:
+def check_arguments(x: Tensor, v: Tensor | None, inverse_tau: Tensor | None) -> None:
+    """Refuse what no neuron can run on; see `lif` for the errors."""
     if x.dim() == 0 or x.shape[0] == 0 or not x.is_floating_point():
         raise InputError(
             f"a neuron takes a floating point current [T, ...] with T >= 1, got {x.dtype} {list(x.shape)}."

@@ -5,52 +5,21 @@ The forward pass keeps only the membrane potentials H, and keeps them only when 
 
 from __future__ import annotations
 
-from typing import Any, cast, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, library
 
 from spikeformers.ops.lif.adjoint import lif_adjoint
-from spikeformers.ops.lif.dynamics import Dynamics, Fire, Output, charge, count, emit, fire, reset
-from spikeformers.ops.surrogate import Surrogate
-
-Words = tuple[float, float, float | None, bool, bool, bool, str, float, bool, str, int, str, float | None]
-
-
-def words_of(dynamics: Dynamics) -> Words:
-    """The dynamics as the plain values an operator schema can carry."""
-    d, s = dynamics, dynamics.surrogate
-    return (
-        d.tau, d.v_threshold, d.v_reset, d.decay_input, d.detach_reset, d.detach_membrane, s.name, s.slope, s.smooth,
-        d.fire, d.levels, d.output, d.reset_by,
-    )  # fmt: skip
-
-
-def dynamics_of(
-    tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
-    detach_membrane: bool, surrogate: str, alpha: float, smooth: bool,
-    fire_rule: str, levels: int, output: str, reset_by: float | None,
-) -> Dynamics:  # fmt: skip
-    """The dynamics `words_of` came from."""
-    return Dynamics(
-        tau=tau, v_threshold=v_threshold, v_reset=v_reset, decay_input=decay_input, detach_reset=detach_reset,
-        detach_membrane=detach_membrane, surrogate=Surrogate(surrogate, alpha, smooth),
-        fire=cast(Fire, fire_rule), levels=levels, output=cast(Output, output), reset_by=reset_by,
-    )  # fmt: skip
+from spikeformers.ops.lif.dynamics import Dynamics, charge, count, emit, fire, reset
 
 
 @library.custom_op("spikeformers::lif", mutates_args=())
 def lif_operator(
-    x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool,
-    tau: float, v_threshold: float, v_reset: float | None, decay_input: bool, detach_reset: bool,
-    detach_membrane: bool, surrogate: str, alpha: float, smooth: bool,
-    fire_rule: str, levels: int, output: str, reset_by: float | None,
-) -> tuple[Tensor, Tensor, list[Tensor]]:  # fmt: skip
+    x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool, words: str
+) -> tuple[Tensor, Tensor, list[Tensor]]:
     """Output [T, ...], last membrane potential [...], and the T potentials H [...] before firing (none if not kept)."""
-    dynamics = dynamics_of(
-        tau, v_threshold, v_reset, decay_input, detach_reset, detach_membrane,
-        surrogate, alpha, smooth, fire_rule, levels, output, reset_by,
-    )  # fmt: skip
+    dynamics = Dynamics.from_words(words)
     out = torch.empty_like(x)
     kept: list[Tensor] = []
     # Laid out as x, else the strides of v would spread to H and to the last potential, where x's are promised.
@@ -67,13 +36,13 @@ def lif_operator(
 
 
 @lif_operator.register_fake
-def _fake(x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool, *words: Any) -> Any:
+def _fake(x: Tensor, v: Tensor | None, inverse_tau: Tensor | None, keep_h: bool, words: str) -> Any:
     return torch.empty_like(x), torch.empty_like(x[0]), [torch.empty_like(x_t) for x_t in x] if keep_h else []
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor, list[Tensor]]) -> None:
-    x, v, inverse_tau, keep_h, *words = inputs
-    ctx.dynamics = dynamics_of(*words)
+    x, v, inverse_tau, keep_h, words = inputs
+    ctx.dynamics = Dynamics.from_words(words)
     # x is needed for the gradient of 1/tau alone.
     ctx.save_for_backward(x if inverse_tau is not None else None, v, inverse_tau, *output[2])
     ctx.keep_h = keep_h
@@ -85,8 +54,7 @@ def _backward(ctx: Any, grad_out: Tensor | None, grad_v: Tensor | None, grad_h: 
         raise RuntimeError("spikeformers::lif ran with keep_h=False: its gradient was not prepared for.")
     x, v, inverse_tau, *h = ctx.saved_tensors
     grad_x, grad_state, grad_k = lif_adjoint(grad_out, grad_v, grad_h, x, v, h, ctx.dynamics, inverse_tau)
-    words = [None] * len(get_args(Words))
-    return (grad_x, None if v is None else grad_state, grad_k, None, *words)
+    return grad_x, None if v is None else grad_state, grad_k, None, None
 
 
 lif_operator.register_autograd(_backward, setup_context=_setup_context)

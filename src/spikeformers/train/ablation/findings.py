@@ -140,10 +140,10 @@ def read_findings(ablation: Ablation, out: Path) -> Findings:
     """Sum up what the directory of a study holds; none of it needs to be finished.
 
     Raises:
-        DataError: a record is damaged, or of another version.
+        DataError: a record is damaged, of another version, or that of another run.
     """
     directory = StudyDirectory(out)
-    found = {job.key: directory.read(job.key) for job in ablation.jobs()}
+    found = {job.key: directory.read(job) for job in ablation.jobs()}
     return find(ablation, {key: record for key, record in found.items() if record is not None})
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spikeformers.errors import DataError
 from spikeformers.files import atomic_write
@@ -17,8 +17,12 @@ from spikeformers.train.directory import RunDirectory, make_directory, saving
 from spikeformers.train.errors import InUse
 from spikeformers.train.lock import locked
 from spikeformers.train.reading import read_object, read_text, typed
+from spikeformers.train.recipe import PROSE, Recipe, differences
 from spikeformers.train.result import EvalPart, RunResult
 from spikeformers.train.vault import state_files
+
+if TYPE_CHECKING:
+    from spikeformers.train.ablation.cells import Job
 
 _PAUSE = 0.05  # seconds between two looks at a lock
 
@@ -89,6 +93,30 @@ class Record:
         return asdict(self)
 
 
+def _check(record: Record, recipe: Recipe, source: str) -> None:
+    """Refuse the record of another run, and one that says neither figures nor a failure."""
+    there = typed(Recipe, record.recipe, f"{source}: recipe").to_dict()
+    for word, theirs, ours in differences(there, recipe.to_dict()):
+        if word.partition(".")[0] not in PROSE:
+            raise DataError(f"{source} is the record of another run: {word} is {theirs} there and {ours} in the study.")
+    if (record.figures is None) == (not record.failure):
+        raise DataError(f"{source} must hold either figures or a failure.")
+    if record.figures is not None:
+        _check_figures(record.figures, source)
+
+
+def _check_figures(figures: Figures, source: str) -> None:
+    """Refuse what no run can have achieved."""
+    for name in ("accuracy", "test_accuracy", "dead"):
+        share = getattr(figures, name)
+        if not 0 <= share <= 1:
+            raise DataError(f"{source}: figures.{name} must be a share from 0 to 1, got {share}.")
+    for name, least in (("loss", 0), ("seconds", 0), ("parameters", 1), ("epochs", 1)):
+        number = getattr(figures, name)
+        if number < least:
+            raise DataError(f"{source}: figures.{name} must be {least} or more, got {number}.")
+
+
 @dataclass(frozen=True)
 class StudyDirectory:
     """Where a study keeps its records, its runs, and what it shows of them."""
@@ -111,19 +139,24 @@ class StudyDirectory:
         """
         make_directory(self.path / "cells")
 
-    def read(self, key: str) -> Record | None:
-        """Return a record; None where its run has not ended.
+    def read(self, job: Job) -> Record | None:
+        """Return the record of a run; None where the run has not ended.
 
         Raises:
-            DataError: the record is damaged, or of another version.
+            DataError: the record is damaged, of another version, or that of another run.
         """
-        file = self.record(key)
+        file = self.record(job.key)
         if not file.exists():
             return None
         try:
-            return typed(Record, read_object(read_text(file), str(file)), str(file))
+            record = typed(Record, read_object(read_text(file), str(file)), str(file))
+            _check(record, job.recipe, str(file))
         except DataError as error:
-            raise DataError(f"{error} Without the file its run is trained again.") from error
+            raise DataError(
+                f"{error} Remove the file: it is made again from the result.json of its run, which is trained again "
+                "only where that is gone."
+            ) from error
+        return record
 
     def write(self, key: str, record: Record) -> None:
         """Keep a record.

@@ -83,29 +83,28 @@ def train_study(
     """
     directory, watched, jobs = StudyDirectory(out), observer or Observer(), ablation.jobs()
     directory.make()
-    before = {job.key: directory.read(job.key) for job in jobs}
+    before = {job.key: directory.read(job) for job in jobs}
     for number, job in enumerate(jobs, start=1):
         with directory.held(job.key) as ours:
             if not ours:
                 watched.elsewhere(job)
                 continue
-            found = directory.read(job.key)
+            found = directory.read(job)
             if found is not None and (found.figures is not None or found != before[job.key]):
                 continue  # finished, or another process has just tried it
             if found is not None:
                 directory.forget(job.key)
-            known = [record for record in map(directory.read, before) if record is not None]
+            known = [record for record in map(directory.read, jobs) if record is not None]
             with watched.training(job, number, len(jobs)) as watch:
                 record = _trained(job, directory, _Alike(job, known, watch), how)
             directory.write(job.key, record)
             if record.figures is not None and not keep_checkpoints:
                 directory.drop_checkpoints(job.key)
-        watched.ended(job, record, _standing(directory, before))
+        watched.ended(job, record, _standing({each.key: directory.read(each) for each in jobs}, before))
 
 
-def _standing(directory: StudyDirectory, before: Mapping[str, Record | None]) -> Standing:
+def _standing(now: Mapping[str, Record | None], before: Mapping[str, Record | None]) -> Standing:
     """How far the study is now; a failure of an earlier time is still to be tried again."""
-    now = {key: directory.read(key) for key in before}
     return Standing.of(
         {key: None if each and each.failure and each == before[key] else each for key, each in now.items()}
     )
@@ -114,7 +113,9 @@ def _standing(directory: StudyDirectory, before: Mapping[str, Record | None]) ->
 def _trained(job: Job, directory: StudyDirectory, watch: _Alike, how: Mapping[str, Any]) -> Record:
     figures, failure, trace = None, "", ""
     try:
-        figures = Figures.of(fit_once(job.recipe, out=directory.run(job.key).path, watch=watch, **how))
+        result = fit_once(job.recipe, out=directory.run(job.key).path, watch=watch, **how)
+        watch.check(result.learns_from)  # a run that was finished before tells no event
+        figures = Figures.of(result)
     except (DataError, InUse):
         raise  # no fault of the cell: the next one would meet it as well
     except SpikeformersError as error:
@@ -149,15 +150,19 @@ class _Alike:
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            self.learns_from = event.learns_from
-            for other in self._others:
-                if other.learns_from != event.learns_from:
-                    raise DataError(
-                        f"The study's run '{other.title}' with seed {other.seed} learned from another data set called "
-                        f"{other.dataset}, or from another teacher: number, labels, classes or normalisation differ. "
-                        "Bring back what the study was started with, or choose another directory (--out)."
-                    )
+            self.check(event.learns_from)
         self._watch(event)
+
+    def check(self, learns_from: str) -> None:
+        """Keep what the run learns from, and refuse it where it is not what others of the study did."""
+        self.learns_from = learns_from
+        for other in self._others:
+            if learns_from and other.learns_from != learns_from:
+                raise DataError(
+                    f"The study's run '{other.title}' with seed {other.seed} learned from another data set called "
+                    f"{other.dataset}, or from another teacher: number, labels, classes or normalisation differ. "
+                    "Bring back what the study was started with, or choose another directory (--out)."
+                )
 
 
 def _source(recipe: Mapping[str, Any]) -> str:

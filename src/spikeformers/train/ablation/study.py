@@ -15,6 +15,7 @@ from typing import Any
 from spikeformers.errors import ConfigError, UnknownNameError, suggest
 from spikeformers.train.tables import read_table
 
+_DATA = ("dataset", "validation", "folds", "fold")  # words that decide on which samples an accuracy is measured
 BASE = "base"  # what a factor's value in the base is called where the study does not name it
 _PACKAGED = files("spikeformers.train") / "studies"
 
@@ -47,14 +48,18 @@ class Study:
             raise ConfigError(f"max_parameters must be 0 (any number) or more, got {self.max_parameters}.")
         if not self.factors:
             raise ConfigError("There is no factor. Add a table such as [factors.neuron] with a line for each value.")
+        if self.name in ("", ".", "..") or "/" in self.name or "\\" in self.name or not self.name.isprintable():
+            raise ConfigError(f"The name of a study is that of its directory, without slashes, got {self.name!r}.")
         for factor, values in self.factors.items():
+            _check_label("The name of a factor", factor)
             self._check(factor, values)
         for factor, label in self.base.items():
             if factor not in self.factors:
                 known = ", ".join(self.factors)
                 raise ConfigError(f"base: unknown factor {factor!r}.{suggest(factor, self.factors)} Known: {known}.")
-            if not isinstance(label, str) or not label:
+            if not isinstance(label, str):
                 raise ConfigError(f"base.{factor} must be a text in quotes, got {label!r}.")
+            _check_label(f"base.{factor}", label)
         _refuse_seed("set", self.set)
 
     def label_of_base(self, factor: str) -> str:
@@ -73,7 +78,9 @@ class Study:
                 )
             if label == self.label_of_base(factor):
                 raise ConfigError(f"{place} has the label of the base's own value. Choose another for one of them.")
+            _check_label(f"The label {place}", label)
             _refuse_seed(place, changes)
+            _refuse_other_data(place, changes)
 
 
 def read_study(name_or_path: str | Path) -> Study:
@@ -126,3 +133,19 @@ def _read_file(path: Path) -> str:
 def _refuse_seed(place: str, changes: Mapping[str, Any]) -> None:
     if "seed" in changes:
         raise ConfigError(f"{place} sets the seed, which seeds = [0, 1, 2] at the top of a study does for all cells.")
+
+
+def _refuse_other_data(place: str, changes: Mapping[str, Any]) -> None:
+    """Accuracies on different samples say nothing about what was changed."""
+    for word in _DATA:
+        if word in changes:
+            raise ConfigError(
+                f"{place} sets {word}: its accuracy would be one on other samples than the base's, and could not be "
+                f"compared with it. Set {word} under [set], for all cells; each value of it is a study of its own."
+            )
+
+
+def _check_label(place: str, label: str) -> None:
+    """A line break would tear the tables and pictures that labels stand in."""
+    if not label.strip() or not label.isprintable():
+        raise ConfigError(f"{place} must be a text on one line, got {label!r}.")
