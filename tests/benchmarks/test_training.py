@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from pathlib import Path
@@ -102,9 +103,11 @@ def test_a_rows_process_has_its_backend() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_counts_what_is_alive() -> None:
+    # The worker's earlier tests left garbage; what is freed meanwhile would be missing from the difference.
+    gc.collect()
     before = memory.kibibytes("VmRSS")
-    held = torch.ones(64 * 2**20 // 4)
-    assert 60 * 1024 < memory.kibibytes("VmRSS") - before < 100 * 1024
+    held = torch.ones(256 * 2**20 // 4)
+    assert 240 * 1024 < memory.kibibytes("VmRSS") - before < 300 * 1024
     assert held[0] == 1
 
 

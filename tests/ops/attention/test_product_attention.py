@@ -16,7 +16,7 @@ from torch import Tensor, library
 
 from spikeformers import native
 from spikeformers.ops import Dynamics, Surrogate
-from spikeformers.ops.attention import product_attention, serves
+from spikeformers.ops.attention import operator, product_attention, serves
 from spikeformers.ops.attention.operator import product_attention_backward, product_attention_operator
 from spikeformers.ops.attention.reference import attention_reference
 from spikeformers.ops.saving import compact_saving
@@ -72,7 +72,7 @@ def drawn(
 
 
 cases = st.builds(
-    drawn, st.integers(1, 4), st.integers(1, 3), st.integers(1, 40), st.integers(1, 3), st.integers(1, 36),
+    drawn, st.integers(1, 4), st.integers(1, 5), st.integers(1, 40), st.integers(1, 3), st.integers(1, 36),
     st.integers(1, 36), st.integers(0, 2**31), st.sampled_from(LAYOUTS), st.booleans(),
 )  # fmt: skip
 
@@ -97,9 +97,10 @@ def distance(got: Tensor, expected: Tensor) -> float:
 
 @orders
 @settings(max_examples=40, deadline=None)
-@given(case=cases, count=st.sampled_from([1, 2]))
-def test_it_is_the_reference_in_float64(keys_first: bool, case: Case, count: int) -> None:
-    with poisoned(), threads(count):
+@given(case=cases, count=st.sampled_from([1, 2]), at_a_time=st.sampled_from([1, 2000, operator.CURRENT]))
+def test_it_is_the_reference_in_float64(keys_first: bool, case: Case, count: int, at_a_time: int) -> None:
+    with poisoned(), threads(count), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operator, "CURRENT", at_a_time)
         out, got = run(case, torch.float32, keys_first=keys_first, reference=False)
     exact, expected = run(case, torch.float64, keys_first=True, reference=True)
     assert torch.equal(out.double(), exact)

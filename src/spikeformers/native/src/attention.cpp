@@ -1,6 +1,6 @@
 // Attention by products of spikes without a softmax, scale Q K^T V for each head, and its gradient.
 //
-// Rows of tokens, channels innermost: [frames][tokens][heads x channels]. Of each frame and head the matrices are brought
+// Rows of tokens, channels innermost: [steps][samples][tokens][heads x channels]. Of each frame and head the matrices are brought
 // into the cache, as floats, and all products are made there: in memory there are neither scores nor contexts. Sums of
 // spikes are integers below 2^24 and thus exact, in any order.
 #include <algorithm>
@@ -10,10 +10,15 @@
 
 extern "C" {
 
-// Queries, keys and values: the strides are those of frames and tokens, in elements. What comes out is contiguous.
+// The place of a row of queries, keys or values, in elements. What comes out is contiguous.
+struct SfRows {
+  int64_t step, sample, token;
+};
+
 struct SfAttention {
-  int64_t frames, tokens, heads, channels, width;  // `channels` of a head's queries and keys, `width` of its values
-  int64_t q_frame, q_token, k_frame, k_token, v_frame, v_token;
+  int64_t steps, samples, tokens, heads;
+  int64_t channels, width;  // of a head: those of its queries and keys, and those of its values
+  SfRows q, k, v;
   float scale;
   int32_t keys_first;  // K^T V first, or else Q K^T
 };
@@ -104,10 +109,14 @@ struct Products {
         inner(s.keys_first ? s.channels : s.tokens, s.keys_first ? s.width : s.tokens),
         turned(s.keys_first ? 0 : s.channels, s.tokens) {}
 
+  int64_t start(const SfRows& rows, int64_t frame) const {
+    return frame / s.samples * rows.step + frame % s.samples * rows.sample;
+  }
+
   void read(const void* q_rows, const void* k_rows, const void* v_rows, int32_t type, int64_t frame, int64_t head) {
-    q.read(q_rows, type, frame * s.q_frame + head * s.channels, s.q_token);
-    k.read(k_rows, type, frame * s.k_frame + head * s.channels, s.k_token);
-    v.read(v_rows, type, frame * s.v_frame + head * s.width, s.v_token);
+    q.read(q_rows, type, start(s.q, frame) + head * s.channels, s.q.token);
+    k.read(k_rows, type, start(s.k, frame) + head * s.channels, s.k.token);
+    v.read(v_rows, type, start(s.v, frame) + head * s.width, s.v.token);
   }
 
   void multiply_inner() {
@@ -160,13 +169,13 @@ struct Gradients {
 template <class Body>
 void for_heads(const SfAttention& s, int32_t threads, const Body& body) {
   const int64_t work = s.tokens * s.channels * s.width;
-  parallel(size_t(s.frames * s.heads), size_t(std::max<int64_t>(1, 262144 / std::max<int64_t>(1, work))), threads, body);
+  parallel(size_t(s.steps * s.samples * s.heads), size_t(std::max<int64_t>(1, 262144 / std::max<int64_t>(1, work))), threads, body);
 }
 
 }  // namespace
 }  // namespace sf
 
-// out: float [frames][tokens][heads x width].
+// out: float [steps][samples][tokens][heads x width].
 SF_API void sf_attention_forward(const SfAttention* sizes, const void* q, const void* k, const void* v, int32_t type,
                                  float* out, int32_t threads) {
   using namespace sf;

@@ -14,10 +14,10 @@ from spikeformers.ops.lif.native import TYPES
 
 
 class Rows(NamedTuple):
-    """Queries, keys and values as the kernels read them: [F, N, C] of one dtype, channels innermost.
+    """Queries, keys and values as the kernels read them: [T, B, N, C] of one dtype, channels innermost.
 
     Args:
-        q, k, v: F frames of N tokens.
+        q, k, v: B samples of N tokens at T time steps.
         heads: how many.
         scale: constant on the product.
         keys_first: K^T V first, or else Q K^T.
@@ -34,8 +34,8 @@ class Rows(NamedTuple):
 class _Attention(ctypes.Structure):
     _fields_ = [
         *((word, ctypes.c_int64) for word in (
-            "frames", "tokens", "heads", "channels", "width",
-            "q_frame", "q_token", "k_frame", "k_token", "v_frame", "v_token",
+            "steps", "samples", "tokens", "heads", "channels", "width",
+            "q_step", "q_sample", "q_token", "k_step", "k_sample", "k_token", "v_step", "v_sample", "v_token",
         )),
         ("scale", ctypes.c_float),
         ("keys_first", ctypes.c_int32),
@@ -43,7 +43,7 @@ class _Attention(ctypes.Structure):
 
 
 def forward(rows: Rows, out: Tensor) -> None:
-    """Fill out, contiguous float32 [F, N, C'], with scale Q K^T V; all sums are in float32."""
+    """Fill out, contiguous float32 [T, B, N, C'], with scale Q K^T V; all sums are in float32."""
     _library().sf_attention_forward(
         _described(rows), *_pointers(rows), TYPES[rows.q.dtype], out.data_ptr(), torch.get_num_threads()
     )
@@ -53,7 +53,7 @@ def backward(rows: Rows, grad: Tensor, grad_q: Tensor, grad_k: Tensor, grad_v: T
     """Fill the gradients of queries, keys and values, contiguous and of their dtype, rounded to it once.
 
     Args:
-        grad: that of the product, contiguous float32 [F, N, C'].
+        grad: that of the product, contiguous float32 [T, B, N, C'].
     """
     _library().sf_attention_backward(
         _described(rows), *_pointers(rows), TYPES[rows.q.dtype], grad.data_ptr(),
@@ -71,10 +71,10 @@ def _pointers(rows: Rows) -> tuple[int, int, int]:
 
 
 def _described(rows: Rows) -> _Attention:
-    frames, tokens, channels = rows.q.shape
-    strides = (stride for each in rows[:3] for stride in each.stride()[:2])
+    steps, samples, tokens, channels = rows.q.shape
+    strides = (stride for each in rows[:3] for stride in each.stride()[:3])
     heads = rows.heads
-    sizes = frames, tokens, heads, channels // heads, rows.v.shape[-1] // heads
+    sizes = steps, samples, tokens, heads, channels // heads, rows.v.shape[-1] // heads
     return _Attention(*sizes, *strides, rows.scale, rows.keys_first)
 
 

@@ -1,8 +1,9 @@
 """`torch.ops.spikeformers.product_attention`: neuron(scale Q K^T V) as one operator that keeps q, k and v alone.
 
 The current of the neuron is float32 whatever the dtype of the spikes: sums of spikes are exact in it up to 2^24, and
-are not rounded on their way to the membrane. The backward pass makes it again. Samples go one after another, so that
-there is a current of one of them only. Where the gradient is itself differentiated, the reference takes over.
+are not rounded on their way to the membrane. The backward pass makes it again. As many samples go at a time as leave
+the current in the cache: there is never one of all. Where the gradient is itself differentiated, the reference takes
+over.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from spikeformers.ops.layout import flat
 from spikeformers.ops.lif.dynamics import Dynamics
 from spikeformers.ops.lif.kernels import kernels_for
 
+CURRENT = 2**17  # elements of the current that are made at a time, if a sample has not more: half a MiB
+
 
 @library.custom_op("spikeformers::product_attention", mutates_args=())
 def product_attention_operator(
@@ -34,13 +37,13 @@ def product_attention_operator(
 ) -> Tensor:
     """Spikes [T, B, N, C'] of queries and keys [T, B, N, C] and values [T, B, N, C'], contiguous."""
     out: Tensor = _fake(q, k, v, inverse_tau, heads, scale, keys_first, words)
-    current, spikes = _of_a_sample(v, torch.float32), _of_a_sample(v, v.dtype)
-    for sample, rows in enumerate(_samples(q, k, v, heads, scale, keys_first)):
+    kernels, dynamics = kernels_for("lif", v), Dynamics.from_words(words)
+    room, room_for_spikes = _room(v, v, torch.float32), _room(v, v)
+    for rows, part in _parts(q, k, v, heads, scale, keys_first):
+        current, spikes = _within(room, rows.v), _within(room_for_spikes, rows.v)
         native.forward(rows, current)
-        kernels_for("lif", current).forward(
-            current, flat(current), Dynamics.from_words(words), inverse_tau=inverse_tau, out=spikes
-        )
-        out[:, sample] = spikes
+        kernels.forward(current, flat(current), dynamics, inverse_tau=inverse_tau, out=spikes)
+        out[:, part] = spikes
     return out
 
 
@@ -74,18 +77,21 @@ def product_attention_backward(
     grads: tuple[Tensor, Tensor, Tensor, Tensor] = _fake_backward(
         q, k, v, inverse_tau, grad_out, heads, scale, keys_first, words
     )
-    current, grad, grad_spikes = (_of_a_sample(v, dtype) for dtype in (torch.float32, torch.float32, v.dtype))
-    made = [_of_a_sample(rows, rows.dtype) for rows in (q, k, v)]
+    kernels, dynamics = kernels_for("lif", v), Dynamics.from_words(words)
+    rooms = [_room(v, v, torch.float32), _room(v, v, torch.float32), _room(v, v)]
+    rooms_made = [_room(each, v) for each in (q, k, v)]
     sum_k = 0.0
-    for sample, rows in enumerate(_samples(q, k, v, heads, scale, keys_first)):
+    for rows, part in _parts(q, k, v, heads, scale, keys_first):
+        current, grad, grad_spikes = (_within(room, rows.v) for room in rooms)
         native.forward(rows, current)
-        of_k = kernels_for("lif", current).backward(
-            current, flat(current), Dynamics.from_words(words), inverse_tau=inverse_tau,
-            grad_out=grad_spikes.copy_(grad_out[:, sample]), grad_x=grad,
+        of_k = kernels.backward(
+            current, flat(current), dynamics, inverse_tau=inverse_tau,
+            grad_out=grad_spikes.copy_(grad_out[:, part]), grad_x=grad,
         )  # fmt: skip
+        made = [_within(room, each) for room, each in zip(rooms_made, rows[:3], strict=True)]
         native.backward(rows, grad, *made)
-        for of_all, of_sample in zip(grads, made, strict=False):
-            of_all[:, sample] = of_sample
+        for of_all, of_part in zip(grads, made, strict=False):
+            of_all[:, part] = of_part
         sum_k += of_k or 0.0
     if inverse_tau is not None:
         grads[3].fill_(sum_k)
@@ -108,15 +114,26 @@ def _fake_backward(
     return q.new_empty(q.shape), k.new_empty(k.shape), v.new_empty(v.shape), grad_k
 
 
-def _of_a_sample(rows: Tensor, dtype: torch.dtype) -> Tensor:
-    """Memory for rows [T, N, C] of one of [T, B, N, C]: little enough for the cache, and used for the next, too."""
-    return torch.empty(rows.shape[0], *rows.shape[2:], dtype=dtype)
+def _room(rows: Tensor, values: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+    """Memory for rows [T, B, N, C] of a part's samples: little enough for the cache, and used for the next, too."""
+    samples = min(_samples_at_a_time(values), rows.shape[1])
+    return torch.empty(samples * rows[:, 0].numel(), dtype=dtype or rows.dtype)
 
 
-def _samples(q: Tensor, k: Tensor, v: Tensor, heads: int, scale: float, keys_first: bool) -> Iterator[Rows]:
+def _within(room: Tensor, rows: Tensor) -> Tensor:
+    return room[: rows.numel()].view(rows.shape)
+
+
+def _samples_at_a_time(v: Tensor) -> int:
+    return max(1, CURRENT // v[:, 0].numel())
+
+
+def _parts(q: Tensor, k: Tensor, v: Tensor, heads: int, scale: float, keys_first: bool) -> Iterator[tuple[Rows, slice]]:
     q, k, v = (native.channels_innermost(rows) for rows in (q, k, v))
-    for sample in range(v.shape[1]):
-        yield Rows(q[:, sample], k[:, sample], v[:, sample], heads, scale, keys_first)
+    at_a_time = _samples_at_a_time(v)
+    for first in range(0, v.shape[1], at_a_time):
+        part = slice(first, first + at_a_time)
+        yield Rows(q[:, part], k[:, part], v[:, part], heads, scale, keys_first), part
 
 
 def _setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
