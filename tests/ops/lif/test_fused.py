@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor, library
 
 from spikeformers import native
-from spikeformers.ops import Dynamics, Surrogate, lif
+from spikeformers.ops import Dynamics, Surrogate, lif, potentials
 from spikeformers.ops.layout import flat, with_dense_steps
 from spikeformers.ops.lif import native as kernels
+from spikeformers.ops.lif.dynamics import fire, step_derivative
 from spikeformers.ops.lif.fused import lif_fused, lif_fused_backward
 from spikeformers.ops.lif.reference import lif_reference
-from tests.ops.drawing import Run, runs
+from tests.ops.drawing import LAYOUTS, Run, currents, laid_out, runs
 from tests.ops.poisoned import poisoned, threads
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason=f"no native library: {native.status().reason}")
@@ -26,8 +27,10 @@ pytestmark = pytest.mark.skipif(native.library() is None, reason=f"no native lib
 HALVES = [torch.bfloat16, torch.float16]
 
 
-def gradients(run: Run, seed: int, dtype: torch.dtype, reference: bool) -> tuple[list[Tensor], list[Tensor | None]]:
-    """Outputs and gradients of one weighted sum of them, in a dtype."""
+def gradients(
+    run: Run, seed: int, dtype: torch.dtype, reference: bool, of_loss: Tensor | None = None
+) -> tuple[list[Tensor], list[Tensor | None]]:
+    """Outputs and gradients of one weighted sum of them, in a dtype; `of_loss`: of these elements only."""
     leaves = [t.detach().to(dtype).requires_grad_() for t in run.leaves()]
     rest = iter(leaves)
     x, v, k = (None if t is None else next(rest) for t in (run.x, run.v, run.inverse_tau))
@@ -36,6 +39,8 @@ def gradients(run: Run, seed: int, dtype: torch.dtype, reference: bool) -> tuple
     assert outputs[1] is not None
     generator = torch.Generator().manual_seed(seed)
     weights = [torch.randn(o.shape, generator=generator).to(run.x.dtype).to(dtype) for o in outputs]
+    if of_loss is not None:
+        weights = [w * of_loss for w in weights]
     return list(outputs), list(torch.autograd.grad(list(outputs), leaves, weights, allow_unused=True))
 
 
@@ -59,6 +64,29 @@ def sizes(run: Run, expected: list[Tensor | None]) -> list[float]:
     return found
 
 
+def sides(run: Run, dtype: torch.dtype, stored: torch.dtype) -> Tensor:
+    """On which side of each jump of the neuron and its derivatives the potentials of every step lie.
+
+    Args:
+        dtype: that of the arithmetic.
+        stored: that potentials are rounded to between steps, as the kernels do.
+    """
+    d, k = run.dynamics, None if run.inverse_tau is None else run.inverse_tau.to(dtype)
+    v, found = run.v, []
+    for x in run.x.to(dtype).split(1):
+        v = None if v is None else v.to(stored).to(dtype)
+        h = potentials(x, v, d, inverse_tau=k)
+        found += [fire(h, d), h > 0, step_derivative(h, d) > 0, step_derivative(-h, d) > 0]
+        v = lif_reference(x, v, d, k)[1]
+    return torch.cat([each.double() for each in found])
+
+
+def alike(run: Run, ways: list[tuple[torch.dtype, torch.dtype]]) -> Tensor:
+    """The elements that all ways of computing put where exact arithmetic does; elsewhere each is right by itself."""
+    exact = sides(run, torch.float64, torch.float64)
+    return torch.stack([(sides(run, *way) == exact).all(0) for way in ways]).all(0)
+
+
 @settings(max_examples=150)
 @given(runs(smooth=False, dtype=torch.float32), st.sampled_from([1, 2]))
 def test_outputs_bit_for_bit(run: Run, count: int) -> None:
@@ -78,24 +106,36 @@ def test_gradients(run: Run, seed: int) -> None:
     exact, expected = gradients(run, seed, torch.float64, reference=True)
     # Where rounding to float32 moves a potential across a threshold, both are right and differ.
     assume(all(torch.allclose(a.double(), b, atol=1e-5) for a, b in zip(outputs, exact, strict=True)))
+    assume(alike(run, [(torch.float32, torch.float32)]).all())
     single = gradients(run, seed, torch.float32, reference=True)[1]
     for mine, theirs, plain, size in zip(got, expected, single, sizes(run, expected), strict=True):
-        # Where sums of large terms cancel, the float32 reference loses more, too.
-        assert distance(mine, theirs) <= 1e-6 * size + 2 * distance(plain, theirs) + 1e-9
+        # Where sums of large terms cancel, the float32 reference loses more, too; where 1 - dS/dH does, what is left
+        # is the rounding of the weights of the loss, each about 1.
+        slack = 2 * distance(plain, theirs) + 1e-7 * run.x.numel() ** 0.5
+        assert distance(mine, theirs) <= 1e-6 * size + slack
+
+
+@st.composite
+def many(draw: st.DrawFn, dtype: torch.dtype) -> Run:
+    """Any neuron on a thousand elements: of few, one rounding that happens to be lucky decides."""
+    run = draw(runs(smooth=False, dtype=torch.float32))
+    shape, seed = (20, 5, 10), draw(st.integers(0, 2**31))
+    x = laid_out(currents((len(run.x), *shape), seed, dtype), draw(st.sampled_from(LAYOUTS)))
+    v = None if run.v is None else currents(shape, seed + 1, dtype)
+    return Run(run.dynamics, x, v, None if run.inverse_tau is None else run.inverse_tau.to(dtype))
 
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @settings(max_examples=60, deadline=None)
-@given(run=runs(smooth=False, dtype=torch.float32), seed=st.integers(0, 2**31))
-def test_halves_lose_at_most_twice_what_the_plain_ones_lose(dtype: torch.dtype, run: Run, seed: int) -> None:
-    small = Run(run.dynamics, *(None if t is None else t.to(dtype) for t in (run.x, run.v, run.inverse_tau)))  # type: ignore[arg-type]
+@given(data=st.data(), seed=st.integers(0, 2**31))
+def test_halves_lose_at_most_twice_what_the_plain_ones_lose(dtype: torch.dtype, data: st.DataObject, seed: int) -> None:
+    run = data.draw(many(dtype))
+    of_loss = alike(run, [(torch.float32, dtype), (dtype, dtype)])
     with poisoned():
-        outputs, got = gradients(small, seed, dtype, reference=False)
-    exact, expected = gradients(small, seed, torch.float64, reference=True)
-    assume(torch.equal(outputs[0].double(), exact[0].to(dtype).double()))
-    plain_outputs, plain = gradients(small, seed, dtype, reference=True)
-    assume(torch.equal(plain_outputs[0], outputs[0]))
-    for mine, theirs, rounded, size in zip(got, expected, plain, sizes(small, expected), strict=True):
+        _, got = gradients(run, seed, dtype, reference=False, of_loss=of_loss)
+    _, expected = gradients(run, seed, torch.float64, reference=True, of_loss=of_loss)
+    _, plain = gradients(run, seed, dtype, reference=True, of_loss=of_loss)
+    for mine, theirs, rounded, size in zip(got, expected, plain, sizes(run, expected), strict=True):
         # What leaves is rounded to half precision once, whatever was computed.
         assert distance(mine, theirs) <= 2 * distance(rounded, theirs) + torch.finfo(dtype).eps * size + 1e-6
 
