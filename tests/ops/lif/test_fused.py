@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor, library
 
 from spikeformers import native
-from spikeformers.ops import Dynamics, Surrogate, lif, potentials
+from spikeformers.ops import Dynamics, Surrogate, lif
 from spikeformers.ops.layout import flat, with_dense_steps
 from spikeformers.ops.lif import native as kernels
-from spikeformers.ops.lif.dynamics import fire, step_derivative
 from spikeformers.ops.lif.fused import lif_fused, lif_fused_backward
 from spikeformers.ops.lif.reference import lif_reference
 from tests.ops.drawing import LAYOUTS, Run, currents, laid_out, runs
+from tests.ops.jumps import alike
 from tests.ops.poisoned import poisoned, threads
 
 pytestmark = pytest.mark.skipif(native.library() is None, reason=f"no native library: {native.status().reason}")
@@ -62,29 +62,6 @@ def sizes(run: Run, expected: list[Tensor | None]) -> list[float]:
         terms = norm(expected[0]) / run.inverse_tau.item() * (norm(run.x) + norm(run.v) + run.x.numel() ** 0.5)
         found[-1] += terms
     return found
-
-
-def sides(run: Run, dtype: torch.dtype, stored: torch.dtype) -> Tensor:
-    """On which side of each jump of the neuron and its derivatives the potentials of every step lie.
-
-    Args:
-        dtype: that of the arithmetic.
-        stored: that potentials are rounded to between steps, as the kernels do.
-    """
-    d, k = run.dynamics, None if run.inverse_tau is None else run.inverse_tau.to(dtype)
-    v, found = run.v, []
-    for x in run.x.to(dtype).split(1):
-        v = None if v is None else v.to(stored).to(dtype)
-        h = potentials(x, v, d, inverse_tau=k)
-        found += [fire(h, d), h > 0, step_derivative(h, d) > 0, step_derivative(-h, d) > 0]
-        v = lif_reference(x, v, d, k)[1]
-    return torch.cat([each.double() for each in found])
-
-
-def alike(run: Run, ways: list[tuple[torch.dtype, torch.dtype]]) -> Tensor:
-    """The elements that all ways of computing put where exact arithmetic does; elsewhere each is right by itself."""
-    exact = sides(run, torch.float64, torch.float64)
-    return torch.stack([(sides(run, *way) == exact).all(0) for way in ways]).all(0)
 
 
 @settings(max_examples=150)
