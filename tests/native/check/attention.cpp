@@ -11,10 +11,12 @@ using sf::kFloat32;
 struct Operand {
   Buffer& buffer;
   int32_t type;
-  int64_t frame_step, token_step, channels;
+  SfRows rows;
+  int64_t samples, channels;
 
   double operator()(int64_t frame, int64_t head, int64_t token, int64_t channel) const {
-    return buffer.at(frame * frame_step + token * token_step + head * channels + channel, type);
+    const int64_t start = frame / samples * rows.step + frame % samples * rows.sample;
+    return buffer.at(start + token * rows.token + head * channels + channel, type);
   }
 };
 
@@ -29,31 +31,39 @@ static void compare(double got, double expected, double size, const char* where,
   check::require(std::abs(got - expected) <= std::abs(expected) / 256 + 1e-5 * (1 + size), "a sum differs", where, seed);
 }
 
+// Rows of so many channels and a gap, as parts of a wider tensor lie, with the steps outermost or the samples.
+static SfRows laid_out(const SfAttention& s, int64_t channels, int64_t gap, bool samples_first) {
+  const int64_t token = channels + gap, frame = s.tokens * token;
+  return samples_first ? SfRows{frame, s.steps * frame, token} : SfRows{s.samples * frame, frame, token};
+}
+
 static std::vector<Buffer> attention(Random random, int32_t threads, uint32_t seed) {
   SfAttention s{};
-  s.frames = random.from_to(1, 3), s.tokens = random.from_to(1, 20), s.heads = random.from_to(1, 3);
+  s.steps = random.from_to(1, 3), s.samples = random.from_to(1, 3);
+  s.tokens = random.from_to(1, 20), s.heads = random.from_to(1, 3);
   s.channels = random.from_to(1, 36), s.width = random.from_to(1, 36);
   s.scale = 0.25f, s.keys_first = random.coin();
   const int32_t type = random.below(3);
-  const int64_t narrow = s.heads * s.channels, wide = s.heads * s.width, gap = random.from_to(0, 3);
-  s.q_token = s.k_token = narrow + gap, s.v_token = wide + gap;  // as parts of a wider tensor lie
-  s.q_frame = s.k_frame = s.tokens * s.q_token, s.v_frame = s.tokens * s.v_token;
-  const int64_t narrow_size = s.frames * s.tokens * narrow, wide_size = s.frames * s.tokens * wide;
-  Buffer q = Buffer::normal(random, s.frames * s.q_frame, type), k = Buffer::normal(random, s.frames * s.k_frame, type);
-  Buffer v = Buffer::normal(random, s.frames * s.v_frame, type), grad = Buffer::normal(random, wide_size, kFloat32);
+  const int64_t frames = s.steps * s.samples, narrow = s.heads * s.channels, wide = s.heads * s.width;
+  const int64_t gap = random.from_to(0, 3), narrow_size = frames * s.tokens * narrow, wide_size = frames * s.tokens * wide;
+  s.q = laid_out(s, narrow, gap, random.coin()), s.k = laid_out(s, narrow, gap, random.coin());
+  s.v = laid_out(s, wide, gap, random.coin());
+  Buffer q = Buffer::normal(random, frames * s.tokens * s.q.token, type);
+  Buffer k = Buffer::normal(random, frames * s.tokens * s.k.token, type);
+  Buffer v = Buffer::normal(random, frames * s.tokens * s.v.token, type), grad = Buffer::normal(random, wide_size, kFloat32);
   Buffer out = Buffer::poisoned(wide_size, kFloat32), grad_v = Buffer::poisoned(wide_size, type);
   Buffer grad_q = Buffer::poisoned(narrow_size, type), grad_k = Buffer::poisoned(narrow_size, type);
   sf_attention_forward(&s, q.data(), k.data(), v.data(), type, out.data<float>(), threads);
   sf_attention_backward(&s, q.data(), k.data(), v.data(), type, grad.data<float>(), grad_q.data(), grad_k.data(),
                         grad_v.data(), threads);
 
-  const Operand Q{q, type, s.q_frame, s.q_token, s.channels}, K{k, type, s.k_frame, s.k_token, s.channels};
-  const Operand V{v, type, s.v_frame, s.v_token, s.width}, G{grad, kFloat32, s.tokens * wide, wide, s.width};
-  const Operand O{out, kFloat32, s.tokens * wide, wide, s.width}, GV{grad_v, type, s.tokens * wide, wide, s.width};
-  const Operand GQ{grad_q, type, s.tokens * narrow, narrow, s.channels};
-  const Operand GK{grad_k, type, s.tokens * narrow, narrow, s.channels};
+  const SfRows narrow_rows = laid_out(s, narrow, 0, false), wide_rows = laid_out(s, wide, 0, false);
+  const Operand Q{q, type, s.q, s.samples, s.channels}, K{k, type, s.k, s.samples, s.channels};
+  const Operand V{v, type, s.v, s.samples, s.width}, G{grad, kFloat32, wide_rows, s.samples, s.width};
+  const Operand O{out, kFloat32, wide_rows, s.samples, s.width}, GV{grad_v, type, wide_rows, s.samples, s.width};
+  const Operand GQ{grad_q, type, narrow_rows, s.samples, s.channels}, GK{grad_k, type, narrow_rows, s.samples, s.channels};
   const double size = double(s.tokens * std::max(s.channels, s.width));
-  for (int64_t f = 0; f < s.frames; ++f)
+  for (int64_t f = 0; f < frames; ++f)
     for (int64_t h = 0; h < s.heads; ++h)
       for (int64_t n = 0; n < s.tokens; ++n) {
         for (int64_t j = 0; j < s.width; ++j) {
