@@ -13,7 +13,7 @@ import pytest
 from spikeformers import catalog
 from spikeformers.catalog import Record
 from spikeformers.cli import main
-from spikeformers.cli.dispatch import COMMANDS, module
+from spikeformers.cli.commands import COMMANDS, module
 from spikeformers.train import recipe_names
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ import pytest
 
 from spikeformers import __version__
 from spikeformers.catalog import names
-from spikeformers.cli.dispatch import COMMANDS
+from spikeformers.cli.commands import COMMANDS
 from spikeformers.errors import DataError
 
 MAIN = "import sys; from spikeformers.cli import main; sys.exit(main())"

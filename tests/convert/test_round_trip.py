@@ -18,7 +18,7 @@ from torch import Tensor
 from spikeformers import catalog
 from spikeformers.catalog import official
 from spikeformers.convert import load_official, to_official
-from spikeformers.models import create_model, load, model_class, save
+from spikeformers.models import SpikingModel, create_model, load, model_class, save
 from tests.golden_rules import fill_state, golden, golden_names
 
 FILES = [name for name in golden_names("") if golden(name)["system"] in official.systems()]
@@ -96,10 +96,8 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=30)
-@given(form=st.sampled_from(FORMS), words=configs())
-def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
-    assume(form[0] != "sdt_v1" or words["mlp_ratio"] != 1)  # which SDT refuses
+def of_any_size(form: tuple[str, str], words: dict[str, Any]) -> tuple[SpikingModel, dict[str, Any]]:
+    """A model of a form, and the words of it that no tensor shows."""
     variant = catalog.variant(*form)
     kind = model_class(variant.builds)
     known = {field.name for field in fields(kind.Config)}
@@ -109,14 +107,34 @@ def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
     own |= {word: depth for word, depth in official.form(*form).depths.items() if isinstance(depth, int)}
     model = kind.from_words({**variant.config, **own})
     model.system, model.variant = form
-    state = {**to_official(model), **to_official(model, "buffers")}
-    # No tensor shows these; of a table of positions only their number shows.
     hidden = {word: own[word] for word in ("heads", "image_size")}
-    hidden |= {"built_image_size": own["image_size"]} if "built_image_size" in known else {}
-    again = load_official(state, *form, hidden)
-    assert again.config == model.config
+    # Of a table of positions only their number shows.
+    return model, hidden | ({"built_image_size": own["image_size"]} if "built_image_size" in known else {})
+
+
+def and_back(model: SpikingModel, form: tuple[str, str], hidden: dict[str, Any]) -> SpikingModel:
+    """The model that its official tensors give, equal in every tensor."""
+    again = load_official({**to_official(model), **to_official(model, "buffers")}, *form, hidden)
     for name, tensor in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
+    return again
+
+
+@settings(max_examples=30)
+@given(form=st.sampled_from(FORMS), words=configs())
+def test_any_size(form: tuple[str, str], words: dict[str, Any]) -> None:
+    assume(form[0] != "sdt_v1" or words["mlp_ratio"] != 1)  # which SDT refuses
+    model, hidden = of_any_size(form, words)
+    assert and_back(model, form, hidden).config == model.config
+
+
+@pytest.mark.parametrize("ratio", [2.625, 2.7])
+@pytest.mark.parametrize("form", FORMS, ids="-".join)
+def test_a_ratio_gives_the_width_of_every_stage(form: tuple[str, str], ratio: float) -> None:
+    # Rounded down, 10 of 4 channels and 21 of 8, or 86 of 32 and 216 of 80: one's quotient need not give the other.
+    sizes = {"dim": 16, "dims": [16, 16, 32, 80], "depth": 1, "stage_depths": [1, 1, 1], "heads": 1}
+    model, hidden = of_any_size(form, {**sizes, "mlp_ratio": ratio, "image_size": (32, 64)})
+    and_back(model, form, hidden)
 
 
 @pytest.mark.parametrize("ratio", [2.7, 2.71, 97 / 36])

@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from types import ModuleType
 
+from spikeformers.cli.commands import COMMANDS, module
 from spikeformers.errors import suggest
 from spikeformers.version import __version__
 
-# In the order a newcomer meets them. Each is a file in `commands/` with a function `run`,
-# or with functions of its own by name in `COMMANDS`.
-COMMANDS = (
-    "demo",
-    "list",
-    "info",
-    "recipes",
-    "train",
-    "crossval",
-    "ablate",
-    "runs",
-    "data",
-    "simulate",
-    "eval",
-    "predict",
-    "profile",
-    "audit",
-    "robustness",
-    "report",
-    "events",
-    "inspect",
-    "convert",
-    "doctor",
-)
 HELP = ("-h", "--help")
 
 
@@ -66,11 +41,6 @@ def call(name: str, words: Sequence[str]) -> int:
     if words[0] not in nested:
         return _unknown(f"spikeformers {name}", words[0], nested)
     return _parse(nested[words[0]], f"spikeformers {name} {words[0]}", None, words[1:])
-
-
-def module(name: str) -> ModuleType:
-    """Return the module of command `name`; its docstring is the command's help."""
-    return importlib.import_module(f"spikeformers.cli.commands.{name}")
 
 
 def _parse(run: Callable[..., None], prog: str, description: str | None, words: Sequence[str]) -> int:

@@ -6,7 +6,7 @@ import inspect
 
 from rich.text import Text
 
-from spikeformers.cli.dispatch import COMMANDS, module
+from spikeformers.cli.commands import COMMANDS, module
 from spikeformers.cli.output import console
 from spikeformers.report import tables
 from spikeformers.version import __version__

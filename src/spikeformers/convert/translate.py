@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from torch import Tensor
 
@@ -96,9 +96,12 @@ def words_shown(translation: Translation, form: Form, said: Mapping[str, Any]) -
         if all(counted):
             shown[word] = tuple(counted) if isinstance(groups, tuple) else counted[0]
     for word, places in form.sizes.items():
-        sizes = [_size(place, translation, shown, said.get(word)) for place in _several(places)]
-        if None not in sizes:
-            shown[word] = tuple(sizes) if isinstance(places, tuple) else sizes[0]
+        sizes = [_size(place, translation, shown) for place in _several(places)]
+        found = [size for size in sizes if size is not None]
+        if found and found[0].base is not None:
+            shown[word] = _ratio(found, said.get(word))
+        elif len(found) == len(sizes):
+            shown[word] = tuple(size for size, _ in found) if isinstance(places, tuple) else found[0].size
     return shown | {word: tensor in translation.tensors for word, tensor in form.present.items()}
 
 
@@ -126,24 +129,34 @@ def _several(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _size(place: Place, translation: Translation, shown: Mapping[str, Any], said: Any) -> int | float | None:
+class _Size(NamedTuple):
+    size: int
+    base: int | None  # of which the word is the ratio
+
+
+def _size(place: Place, translation: Translation, shown: Mapping[str, Any]) -> _Size | None:
     """Return what one place shows, or None where the tensor is not there or has no such dimensions."""
     tensor = translation.tensors.get(place.tensor)
     if tensor is None or tensor.dim() <= place.dimension:
         return None
     size = tensor.shape[place.dimension]
     if place.base is None:
-        return size
+        return _Size(size, None)
     if isinstance(place.base, str):
         base = shown.get(place.base)
     else:
         base = tensor.shape[place.base] if tensor.dim() > place.base else None
-    return _ratio(size, base, said) if base else None
+    return _Size(size, base) if base else None
 
 
-def _ratio(size: int, base: int, said: Any) -> float:
-    """Return the ratio whose product with `base`, rounded down, is `size`: what was said, or else the quotient."""
-    ratio = size / base
-    candidates = (said, ratio, math.nextafter(ratio, math.inf))
-    # Compared, not rounded: what was said may be infinite.
-    return next(r for r in candidates if isinstance(r, (int, float)) and size <= base * r < size + 1)
+def _ratio(sizes: Sequence[_Size], said: Any) -> float:
+    """Return the ratio whose products with the bases, rounded down, are the sizes: what was said, or else the least.
+
+    Where no ratio fits them all it is that of the first.
+    """
+    least = max(size / base for size, base in sizes if base)
+    for ratio in (said, least, math.nextafter(least, math.inf)):
+        # Compared, not rounded: what was said may be infinite.
+        if isinstance(ratio, (int, float)) and all(size <= base * ratio < size + 1 for size, base in sizes if base):
+            return ratio
+    return _ratio(sizes[:1], said)

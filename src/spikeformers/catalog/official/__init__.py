@@ -8,7 +8,7 @@ One file per system. Its tables:
                               word = ["our.tensor", 0]            the size of that dimension
                               word = ["our.tensor", 0, 1]         that size over the size of dimension 1
                               word = ["our.tensor", 0, "dim"]     that size over the word `dim`, listed before it
-                              word = [["a", 0], ["b", 0]]         a list of these
+                              word = [["a", 0], ["b", 0]]         a list of these; of ratios, the one that fits all
     [depths]              configuration words that count blocks: a group, or a number that the form fixes, or a list of
                           these, as in depths_by_stage = [1, 1, 2, "stages.3.blocks", "stages.4.blocks"]
     [present]             configuration words that are true where the tensor they name (ours) is there

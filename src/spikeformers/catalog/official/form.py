@@ -40,7 +40,8 @@ class Form:
         aliases: Their former module names to the present ones.
         unused: Modules and tensors their files carry in vain.
         trailing: Pattern of our module to the number of dimensions of size 1 that only their weights have.
-        sizes: Configuration word to its place, or to a list of places where the word is a list.
+        sizes: Configuration word to its place; or to a list of places where the word is a list, or one ratio that fits
+            them all.
         depths: Configuration word to the group whose blocks it counts, or to a number that the form fixes, or to a list
             of these.
         present: Configuration word to our tensor; the word is true where that tensor is there.
