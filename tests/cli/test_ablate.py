@@ -157,6 +157,7 @@ def test_a_stopped_study_goes_on_where_it_was(
     assert not list(out.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_two_processes_share_the_runs(spikeformers: Command, study: Path, tmp_path: Path) -> None:
     both = [start(study, tmp_path / "out") for _ in range(2)]
     errors = [process.communicate()[1] for process in both]

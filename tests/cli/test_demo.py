@@ -89,6 +89,7 @@ def test_a_second_demo_that_is_stopped_leaves_the_first(spikeformers, tmp_path, 
     assert files() == first
 
 
+@pytest.mark.slow
 def test_an_interrupted_demo_may_be_repeated(spikeformers, tmp_path, monkeypatch):
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt

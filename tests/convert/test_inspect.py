@@ -345,6 +345,7 @@ def test_without_one_tensor_nothing_matches(chosen: tuple[str, str]) -> None:
     assert key in "\n".join(found.problems)
 
 
+@pytest.mark.slow
 @edited
 @given(chosen=tensors(), text=st.text("abcw.0", min_size=1, max_size=4), keep=st.booleans())
 def test_under_another_name_nothing_matches(chosen: tuple[str, str], text: str, keep: bool) -> None:
@@ -356,6 +357,7 @@ def test_under_another_name_nothing_matches(chosen: tuple[str, str], text: str, 
     assert not inspect(renamed).matches
 
 
+@pytest.mark.slow
 @edited
 @given(chosen=tensors(), data=st.data())
 def test_in_another_shape_nothing_matches(chosen: tuple[str, str], data: st.DataObject) -> None:
@@ -375,6 +377,7 @@ def test_in_another_shape_nothing_matches(chosen: tuple[str, str], data: st.Data
     assert not inspect({**STATES[name], key: torch.empty(shape, device="meta")}).matches
 
 
+@pytest.mark.slow
 @edited
 @given(name=st.sampled_from(sorted(STATES)), data=st.data())
 def test_two_tensors_in_each_others_place(name: str, data: st.DataObject) -> None:

@@ -29,6 +29,12 @@ CARRIED_ON = (".reset_gate", ".leak", ".log_soft_reset")
 every_model = pytest.mark.parametrize("name", NAMES)
 every_form = pytest.mark.parametrize("name", FORMS)
 
+_FIRST_OF_A_FAMILY = {spikeformers.catalog.get(name).family: name for name in reversed(FORMS)}.values()
+# One of each family in the fast tests.
+every_form_in_time = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[] if n in _FIRST_OF_A_FAMILY else pytest.mark.slow) for n in FORMS]
+)
+
 
 @cache
 def streams(name: str) -> bool:

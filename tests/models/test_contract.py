@@ -18,6 +18,7 @@ from tests.models.contract import (
     assert_every_live_parameter_learns,
     awake,
     every_form,
+    every_form_in_time,
     every_model,
     every_other_form,
     every_streaming_form,
@@ -177,7 +178,7 @@ def test_a_file_alone_rebuilds_the_model(name: str, tmp_path: Path) -> None:
     assert torch.equal(again(x), model(x))
 
 
-@every_form
+@every_form_in_time
 def test_export(name: str) -> None:
     # Tracing takes as long as there are layers, and the second block is traced as the first.
     model = tiny_model(name, **fitting(name, depth=1))

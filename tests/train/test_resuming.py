@@ -79,7 +79,7 @@ def test_a_run_torn_off_anywhere_goes_on_to_the_same_end(save_every: int, tmp_pa
     assert started[0].epochs_done == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_run_asked_to_stop_saves_the_update_it_has_done(number: signal.Signals, tmp_path: Path, rich: Recipe) -> None:
     fit(rich, out=tmp_path / "whole")
     notes: list[Note] = []
@@ -119,7 +119,9 @@ def test_a_run_that_only_lacks_its_result_gets_it(tmp_path: Path, rich: Recipe) 
     assert content(tmp_path) == before
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "emptied"])
+@pytest.mark.parametrize(
+    "damage", ["cut", *(pytest.param(how, marks=pytest.mark.slow) for how in ("flipped", "emptied"))]
+)
 def test_a_damaged_newest_state_falls_back_to_the_one_before_and_says_so(
     damage: str, tmp_path: Path, rich: Recipe
 ) -> None:
@@ -240,7 +242,7 @@ def test_times_add_up_over_interruptions(tmp_path: Path, recipe: Recipe) -> None
     assert result.seconds == sum(time.seconds for time in times)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_workers_change_nothing(workers: int, tmp_path: Path, rich: Recipe) -> None:
     fit(rich, out=tmp_path / "alone", workers=0)
     fit(rich, out=tmp_path / "helped", workers=workers)

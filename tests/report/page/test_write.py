@@ -29,6 +29,7 @@ def test_a_page_lies_beside_its_figures(study, page, tmp_path):
             ElementTree.parse(file)
 
 
+@pytest.mark.slow
 def test_what_moves_lies_beside_the_page_too(event_study, tmp_path):
     figures = write.write_page([event_study], FACTS, tmp_path / "index.html")
     (film,) = [file for file in figures if file.suffix == ".gif"]
