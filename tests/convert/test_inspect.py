@@ -20,6 +20,7 @@ from spikeformers import catalog
 from spikeformers.convert import Inspection, inspect, to_official
 from spikeformers.errors import CheckpointError
 from tests.golden_rules import fill_state, golden, golden_names
+from tests.models.contract import family, in_time
 from tests.oracles import library
 
 FILES = [name for name in golden_names("") if golden(name)["system"] in catalog.official.systems()]
@@ -95,7 +96,7 @@ def published() -> list[str]:
     return [r.name for r in whole]
 
 
-@pytest.mark.parametrize("name", published())
+@in_time(published(), family)
 def test_published_sizes(name: str) -> None:
     """Nothing is assumed wrongly but T of Meta-SpikeFormer, and what new models correct of the released form."""
     record = catalog.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,20 @@ CARRIED_ON = (".reset_gate", ".leak", ".log_soft_reset")
 every_model = pytest.mark.parametrize("name", NAMES)
 every_form = pytest.mark.parametrize("name", FORMS)
 
-_FIRST_OF_A_FAMILY = {spikeformers.catalog.get(name).family: name for name in reversed(FORMS)}.values()
-# One of each family in the fast tests.
-every_form_in_time = pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n in _FIRST_OF_A_FAMILY else pytest.mark.slow) for n in FORMS]
-)
+
+def family(name: str) -> str:
+    """Of a model of the catalogue."""
+    return spikeformers.catalog.get(name).family
+
+
+def in_time(names: Sequence[str], kind: Callable[[str], object]) -> pytest.MarkDecorator:
+    """Parametrize by names, of which the first of each kind is a fast test and the others are slow ones."""
+    first = {kind(name): name for name in reversed(names)}.values()
+    marked = [pytest.param(name, marks=[] if name in first else [pytest.mark.slow]) for name in names]
+    return pytest.mark.parametrize("name", marked)
+
+
+every_form_in_time = in_time(FORMS, family)
 
 
 @cache

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from spikeformers.errors import InputError
 from spikeformers.layers import DescribesItself
-from tests.models.contract import assert_every_live_parameter_learns, awake, every_form
+from tests.models.contract import assert_every_live_parameter_learns, awake, every_form, every_form_in_time
 from tests.models.tiny import SMALLEST, fitting, much_input, random_input, tiny_model
 
 half = pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bfloat16", "float16"])
 
 
 @half
-@every_form
+@every_form_in_time
 def test_gradients_are_finite_and_in_float32(name: str, dtype: torch.dtype) -> None:
     model = awake(name)
     x = much_input(model, 3)  # in half precision a last layer that fires now and then may be silent on fewer

@@ -67,17 +67,18 @@ def test_the_matrix_is_of_all_families_and_all_registered_words() -> None:
     assert {word for _, word, _ in COMBINATIONS} == set(WORDS)
 
 
-# Other tests have these words for every form of every family; neurons and attentions hardly ask which model has them.
+# The first are tested for every form of every family elsewhere; of the others the fast tests have three families, and
+# what is refused.
 SLOW_WORDS = ("ann", "encoder", "surrogate")
 FAST_IN = ("spikformer_4_256.cifar10", "meta_spikeformer_15m.imagenet", "spikeformer_7_512.imagenet")
 
 
-def speed(name: str, word: str) -> list[pytest.MarkDecorator]:
-    slow = word in SLOW_WORDS or (word in ("neuron", "attention") and name not in FAST_IN)
-    return [pytest.mark.slow] if slow else []
+def speed(name: str, word: str, value: Any) -> list[pytest.MarkDecorator]:
+    refused = (catalog.get(name).family, word, str(value)) in REFUSED
+    return [] if refused or (name in FAST_IN and word not in SLOW_WORDS) else [pytest.mark.slow]
 
 
-CELLS = [pytest.param(*cell, id="-".join(map(str, cell)), marks=speed(*cell[:2])) for cell in COMBINATIONS]
+CELLS = [pytest.param(*cell, id="-".join(map(str, cell)), marks=speed(*cell)) for cell in COMBINATIONS]
 
 
 @pytest.mark.parametrize(("name", "word", "value"), CELLS)

@@ -21,7 +21,7 @@ from spikeformers.layers import Conv2d, Linear, OverFrames, RepConv, register_no
 from spikeformers.layers.norms import BatchNorm
 from spikeformers.measure import firing
 from spikeformers.models import Fusion, SpikingModel, adapt, freeze, fuse, read_header
-from tests.models.contract import every_form, observe_declared_values
+from tests.models.contract import every_form, every_form_in_time, observe_declared_values
 from tests.models.tiny import random_input, smallest, tiny_model, token_maps
 
 META = "meta_spikeformer_55m_t4_kd.imagenet"
@@ -254,7 +254,7 @@ def test_the_result_is_data() -> None:
 
 
 @both
-@every_form
+@every_form_in_time
 def test_a_file_alone_rebuilds_a_fused_model(name: str, rep_conv: bool, tmp_path: Path) -> None:
     fused, _ = fuse(random_norms(tiny_model(name)), rep_conv=rep_conv)
     path = tmp_path / "fused.safetensors"

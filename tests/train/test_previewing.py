@@ -19,6 +19,7 @@ from spikeformers.train.plan import updates_per_epoch
 from spikeformers.train.previewing import preview
 from spikeformers.train.recipe import Recipe, load_recipe, recipe_names
 from spikeformers.train.words import DistillationWords
+from tests.models.contract import in_time
 from tests.models.tiny import fitting
 
 TINY = {
@@ -38,7 +39,7 @@ def tiny(name: str) -> Recipe:
     return replace(recipe, model=replace(recipe.model, config={**recipe.model.config, **words}))
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@in_time(recipe_names(), lambda name: load_recipe(name).dataset)
 def test_every_recipe_has_a_plan(name: str) -> None:
     recipe = tiny(name)
     plan = preview(recipe)
