@@ -6,8 +6,9 @@ VENV := $(or $(VIRTUAL_ENV),.venv)
 BIN := $(VENV)/bin
 # The stamp lives in the environment and names this checkout, so neither can be replaced unnoticed.
 STAMP := $(VENV)/.spikeformers-$(shell pwd | cksum | cut -d ' ' -f 1)
-# Tests run in processes of their own, one per core; threads inside them would only fight.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
+# Tests run in processes of their own, one per core; threads inside them would only fight. They start others, which
+# would compile the same sources again where bytecode is not to be kept.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2
 NATIVE := src/spikeformers/native
 LIBRARY := $(NATIVE)/lib/libspikeformers_portable.so
 
